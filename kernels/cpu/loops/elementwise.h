@@ -1,0 +1,110 @@
+// Loops without a reduction: activations and their derivatives, dropout, running averages.
+// The axis is the rows of an (n, k) matrix. An output may be one of the inputs.
+#pragma once
+
+#include <string.h>
+
+#include "kernel.h"
+#include "mlpcore/activations.h"
+#include "mlpcore/dropout.h"
+#include "mlpcore/normalization.h"
+
+#if defined(__clang__)
+#define MLPCORE_INDEPENDENT _Pragma("clang loop vectorize(assume_safety)")
+#elif defined(__GNUC__)
+#define MLPCORE_INDEPENDENT _Pragma("GCC ivdep")
+#else
+#define MLPCORE_INDEPENDENT __pragma(loop(ivdep))
+#endif
+
+MLPCORE_BEGIN
+
+template <bool Wide, class T>
+struct Arithmetic {
+    using type = T;
+};
+template <class T>
+struct Arithmetic<true, T> {
+    using type = double;
+};
+
+// inputs x; outputs y
+template <template <class> class F, class T>
+void activation(const Work& w) {
+    using A = typename Arithmetic<F<T>::value_cancels, T>::type;
+    const F<A> f(w.values);
+    const int64_t k = w.extents[1], end = w.end * k;
+    const T* x = w.array<T>(0);
+    T* y = w.array<T>(1);
+    MLPCORE_INDEPENDENT
+    for (int64_t i = w.begin * k; i < end; ++i) y[i] = T(f.value(A(x[i])));
+}
+
+// inputs dy, x, y; outputs dx. Either of x and y may be absent where the derivative needs it not.
+template <template <class> class F, class T>
+void activation_backward(const Work& w) {
+    using A = typename Arithmetic<F<T>::backward_cancels, T>::type;
+    const F<A> f(w.values);
+    const int64_t k = w.extents[1], end = w.end * k;
+    const T* dy = w.array<T>(0);
+    const T* x = F<T>::reads_x ? w.array<T>(1) : dy;
+    const T* y = F<T>::reads_y ? w.array<T>(2) : dy;
+    T* dx = w.array<T>(3);
+    MLPCORE_INDEPENDENT
+    for (int64_t i = w.begin * k; i < end; ++i) dx[i] = T(f.backward(A(dy[i]), A(x[i]), A(y[i])));
+}
+
+// inputs x; outputs y
+template <class T>
+void dropout(const Work& w) {
+    const Dropout<T> drop(w.values);
+    const int64_t k = w.extents[1], begin = w.begin * k, end = w.end * k;
+    const T* x = w.array<T>(0);
+    T* y = w.array<T>(1);
+    constexpr int block = 64;
+    uint32_t words[block];
+    for (int64_t start = begin / block * block; start < end; start += block) {
+        MLPCORE_INDEPENDENT
+        for (int c = 0; c < block / 4; ++c) {
+            const Words drawn = drop.stream((uint32_t)(start / 4 + c));
+            for (int i = 0; i < 4; ++i) words[4 * c + i] = drawn.word[i];
+        }
+        const int64_t from = start < begin ? begin : start;
+        const int64_t to = start + block < end ? start + block : end;
+        MLPCORE_INDEPENDENT
+        for (int64_t i = from; i < to; ++i) y[i] = drop.value(x[i], words[i - start]);
+    }
+}
+
+// inputs running, value; outputs the new average; parameters momentum, scale
+template <class T>
+void running_average(const Work& w) {
+    const T momentum = T(w.values[0].real), scale = T(w.values[1].real);
+    const int64_t k = w.extents[1], end = w.end * k;
+    const T *running = w.array<T>(0), *value = w.array<T>(1);
+    T* out = w.array<T>(2);
+    MLPCORE_INDEPENDENT
+    for (int64_t i = w.begin * k; i < end; ++i)
+        out[i] = running_average_of(running[i], value[i], momentum, scale);
+}
+
+// inputs x, index; outputs the rows of x that index names
+template <class T>
+void gather_rows(const Work& w) {
+    const int64_t k = w.extents[1], rows = w.extents[2];
+    const T* x = w.array<T>(0);
+    const int64_t* index = w.array<int64_t>(1);
+    T* y = w.array<T>(2);
+    for (int64_t r = w.begin; r < w.end; ++r) {
+        if (index[r] < 0 || index[r] >= rows) {
+            *w.out_of_range = true;
+            continue;
+        }
+        if (k == 1)
+            y[r] = x[index[r]];
+        else
+            memcpy(y + r * k, x + index[r] * k, (size_t)k * sizeof(T));
+    }
+}
+
+MLPCORE_END

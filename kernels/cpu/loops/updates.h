@@ -1,0 +1,96 @@
+// The updates over the flat parameters, one pass each. The axis is the parameters.
+// inputs theta, g, mask or none, norm or none, states; outputs theta, states
+#pragma once
+
+#include "loops/elementwise.h"
+#include "mlpcore/updates.h"
+
+MLPCORE_BEGIN
+
+template <template <class> class Rule, class T, bool Plain>
+MLPCORE_HD void update_with(const Work& w) {
+    constexpr int states = Rule<T>::states, out = 4 + states;
+    const Rule<T> rule(w.values);
+    const T rate = T(w.values[learning_rate].real), decay = T(w.values[weight_decay].real);
+    const T *norm = w.array<T>(3), limit = T(w.values[clip_norm].real);
+    const Preparation<T> prepare(T(w.values[l2].real), T(w.values[clip_value].real),
+                                 norm && *norm > limit ? limit / *norm : T(1));
+    const T *theta = w.array<T>(0), *g = w.array<T>(1), *mask = w.array<T>(2);
+    const T* first = states > 0 ? w.array<T>(4) : g;
+    const T* second = states > 1 ? w.array<T>(5) : g;
+    T* theta_out = w.array<T>(out);
+    T* first_out = states > 0 ? w.array<T>(out + 1) : theta_out;
+    T* second_out = states > 1 ? w.array<T>(out + 2) : theta_out;
+    MLPCORE_INDEPENDENT
+    for (int64_t i = w.begin; i < w.end; ++i) {
+        const T weight = Plain ? T(0) : mask ? mask[i] : T(1);
+        T s = first[i], t = second[i];
+        T d = rule.direction(Plain ? g[i] : prepare(g[i], theta[i], weight), s, t);
+        if (!Plain) d += decay * (weight * theta[i]);
+        if (states > 0) first_out[i] = s;
+        if (states > 1) second_out[i] = t;
+        theta_out[i] = theta[i] - rate * d;
+    }
+}
+
+template <template <class> class Rule, class T>
+void update(const Work& w) {
+    const Value* p = w.values;
+    const bool clipped = p[clip_value].real <= 1.7976931348623157e308 || w.arrays[3];
+    if (p[l2].real == 0 && p[weight_decay].real == 0 && !clipped)
+        update_with<Rule, T, true>(w);
+    else
+        update_with<Rule, T, false>(w);
+}
+
+// inputs g, theta, mask or none; outputs the norm; parameters l2, clip_value.
+// A part leaves its largest magnitude and the sum of squares in units of it, which cannot overflow.
+template <class T>
+void gradient_norm(const Work& w) {
+    const Preparation<T> prepare(T(w.values[0].real), T(w.values[1].real), T(1));
+    const T *g = w.array<T>(0), *theta = w.array<T>(1), *mask = w.array<T>(2);
+    auto ready = [&](int64_t i) {
+        return sign_bit_cleared(prepare(g[i], prepare.l2 == T(0) ? T(0) : theta[i], mask ? mask[i] : T(1)));
+    };
+    constexpr int width = 64 / (int)sizeof(T);
+    constexpr T largest_finite = sizeof(T) == 4 ? T(3.402823466e38) : T(1.7976931348623157e308);
+    T top[width] = {}, lane[width] = {};
+    const int64_t whole = w.begin + (w.end - w.begin) / width * width;
+    for (int64_t i = w.begin; i < whole; i += width)
+        for (int l = 0; l < width; ++l) top[l] = ready(i + l) > top[l] ? ready(i + l) : top[l];
+    for (int64_t i = whole; i < w.end; ++i) top[0] = ready(i) > top[0] ? ready(i) : top[0];
+    T scale = T(0);
+    for (int l = 0; l < width; ++l) scale = top[l] > scale ? top[l] : scale;
+    scale = scale == T(0) ? T(1) : scale > largest_finite ? largest_finite : scale;
+    double sum = 0;
+    constexpr int block = 1024;  // short enough for sums in T, joined in float64
+    for (int64_t start = w.begin; start < whole; start += block) {
+        const int64_t end = start + block < whole ? start + block : whole;
+        for (int l = 0; l < width; ++l) lane[l] = T(0);
+        for (int64_t i = start; i < end; i += width)
+            for (int l = 0; l < width; ++l) {
+                const T q = ready(i + l) / scale;
+                lane[l] += q * q;
+            }
+        for (int l = 0; l < width; ++l) sum += (double)lane[l];
+    }
+    for (int64_t i = whole; i < w.end; ++i) {
+        const T q = ready(i) / scale;
+        sum += (double)(q * q);
+    }
+    w.partial[0] = (double)scale, w.partial[1] = sum;
+}
+
+template <class T>
+void gradient_norm_total(const Work& w) {
+    double scale = 0, sum = 0;
+    for (int part = 0; part < w.parts; ++part)
+        if (w.partial[part * partial_size] > scale) scale = w.partial[part * partial_size];
+    for (int part = 0; part < w.parts; ++part) {
+        const double ratio = w.partial[part * partial_size] / scale;
+        sum += ratio * ratio * w.partial[part * partial_size + 1];
+    }
+    *w.array<T>(3) = T(scale * square_root(sum));
+}
+
+MLPCORE_END

@@ -1,0 +1,180 @@
+#include "plan.h"
+
+#include <algorithm>
+#include <cmath>
+#include <stdexcept>
+
+#include "blas.h"
+#include "pool.h"
+
+namespace mlpcore {
+namespace {
+
+// Below this a second thread costs more than it saves.
+constexpr double worth_sharing = 12000;  // nanoseconds
+
+}  // namespace
+
+Plan::Plan(int threads) : threads_(threads) {
+    if (threads < 1) throw std::invalid_argument("Plan: threads is " + std::to_string(threads) + ", expected at least 1");
+}
+
+void Plan::add(Operation operation) {
+    if (finished_) throw std::logic_error("Plan: finish() was called, nothing can be added any more");
+    operations_.push_back(std::move(operation));
+}
+
+void Plan::finish() {
+    if (finished_) return;
+    for (const Operation& operation : operations_) members_ = std::max(members_, operation.members);
+    check_members();
+    for (Operation& operation : operations_) resolve_loops(operation);
+    order_ = fuse(operations_);
+    if (members_ == 1) schedule();
+    finished_ = true;
+}
+
+void Plan::check_members() const {
+    for (const Operation& operation : operations_) {
+        if (operation.members == members_) continue;
+        const std::string& name = operation.primitive->name;
+        if (operation.members != 1)
+            throw std::invalid_argument("Plan: " + name + " has " + std::to_string(operation.members) +
+                                        " members, others have " + std::to_string(members_));
+        if (std::any_of(operation.operands.begin(), operation.operands.end(), [](const Operand& o) { return o.written; }))
+            throw std::invalid_argument("Plan: the outputs of " + name + " have no axis of members, others have " +
+                                        std::to_string(members_) + "; members would write over each other");
+    }
+}
+
+// Two tasks need no barrier between them where both cut the same rows the same way, or share nothing
+// that either writes.
+bool Plan::conflicts(const Task& task, const Task& earlier) const {
+    const auto aligned = [](const Task& t, const Operand& o) {
+        return o.by_rows && t.step.pass == 0 && !t.step.by_columns && t.parts > 1;
+    };
+    const auto operands = [&](const Task& t) {
+        std::vector<Operand> all = operations_[t.step.operation].operands;
+        for (const int follower : operations_[t.step.operation].followers)
+            for (const Operand& o : operations_[follower].operands) all.push_back(o);
+        return all;
+    };
+    if (task.step.operation == earlier.step.operation && task.step.pass != earlier.step.pass) return true;
+    for (const Operand& a : operands(task))
+        for (const Operand& b : operands(earlier)) {
+            if (!overlap(a, b) || !(a.written || b.written)) continue;
+            const bool alike = aligned(task, a) && aligned(earlier, b) && a.base == b.base && a.bytes == b.bytes &&
+                               task.length == earlier.length && task.parts == earlier.parts;
+            if (!alike) return true;
+        }
+    return false;
+}
+
+void Plan::schedule() {
+    double cost = 0;
+    for (const int i : order_) cost += operations_[i].cost();
+    parts_ = cost < worth_sharing ? 1 : threads_;
+    partials_.assign(operations_.size() * (size_t)parts_ * partial_size, 0.0);
+    size_t since = 0;  // the first task behind the last barrier
+    for (const int i : order_) {
+        const Operation& operation = operations_[i];
+        const int passes = operation.primitive->form == Form::stop ? 1 : (int)operation.lengths.size();
+        int joined = 1;
+        for (int pass = 0; pass < passes; ++pass) {
+            Task task{Step{i, pass}, 1, 1, joined, false};
+            const bool alone = operation.primitive->form == Form::loops && operation.passes[pass].axis.empty();
+            if (operation.primitive->form != Form::stop) task.length = operation.lengths[pass];
+            if (operation.primitive->form == Form::product) {
+                const Operation::Product& p = operation.product;
+                // Cutting rows makes every thread pack all of B; worth avoiding where B is large.
+                task.step.by_columns = p.k * p.n > 16 * 1024 && p.n >= 32 * parts_ && p.n * 4 > p.m;
+                if (task.step.by_columns) task.length = p.n;
+            }
+            if (!alone && operation.primitive->form != Form::stop) task.parts = joined = parts_;
+            for (size_t t = since; t < tasks_.size() && !task.wait; ++t) task.wait = conflicts(task, tasks_[t]);
+            if (task.wait) since = tasks_.size();
+            tasks_.push_back(task);
+        }
+    }
+    if (!tasks_.empty()) tasks_[0].wait = true;
+}
+
+bool Plan::finite(const Operation& stop, int index, Frame& frame) const {
+    const void* loss = frame.arrays(index)[0];
+    return std::isfinite(stop.float32 ? (double)*(const float*)loss : *(const double*)loss);
+}
+
+int64_t Plan::run_member(Frame& frame, int64_t member, int64_t first, int64_t last) const {
+    frame.enter(member, first);
+    for (int64_t step = first; step < last; ++step) {
+        if (step != first) frame.advance(step);
+        for (const int i : order_) {
+            if (operations_[i].primitive->form != Form::stop)
+                run_whole(operations_, i, frame);
+            else if (!finite(operations_[i], i, frame))
+                return step;
+        }
+    }
+    return -1;
+}
+
+int64_t Plan::run_together(Frame& frame, int thread, int count, Barrier& barrier, int64_t first, int64_t last) {
+    frame.enter(0, first);
+    for (int64_t step = first; step < last; ++step) {
+        if (step != first) frame.advance(step);
+        for (const Task& task : tasks_) {
+            if (task.wait && count > 1) barrier.wait();
+            const int i = task.step.operation;
+            if (operations_[i].primitive->form == Form::stop) {
+                if (!finite(operations_[i], i, frame)) return step;
+                continue;
+            }
+            double* partials = partials_.data() + (size_t)i * parts_ * partial_size;
+            for (int part = thread; part < task.parts; part += count)
+                run_part(operations_, task.step, frame,
+                         Part{part_begin(task.length, task.parts, part), part_begin(task.length, task.parts, part + 1), part,
+                              task.joined},
+                         partials + (size_t)part * partial_size);
+        }
+    }
+    return -1;
+}
+
+void Plan::run(int64_t first, int64_t last, const bool* active, int64_t* stopped) {
+    if (!finished_) throw std::logic_error("Plan: call finish() before run()");
+    std::fill(stopped, stopped + members_, (int64_t)-1);
+    SingleThreadedBlas single;
+    std::atomic<bool> out_of_range{false};
+    std::atomic<int64_t> next{0};
+    const auto is_active = [&](int64_t member) { return !active || active[member]; };
+    if (members_ == 1 && is_active(0)) {
+        Barrier barrier(parts_);
+        run_on_threads(parts_, [&](int thread, int count) {
+            Frame frame(operations_);
+            const int64_t result = run_together(frame, thread, count, barrier, first, last);
+            if (thread == 0) stopped[0] = result;
+            if (frame.out_of_range) out_of_range = true;
+        });
+    } else if (members_ > 1) {
+        run_on_threads((int)std::min<int64_t>(threads_, members_), [&](int, int) {
+            Frame frame(operations_);
+            for (int64_t member; (member = next.fetch_add(1)) < members_;)
+                if (is_active(member)) stopped[member] = run_member(frame, member, first, last);
+            if (frame.out_of_range) out_of_range = true;
+        });
+    }
+    if (out_of_range) throw IndexError("Plan.run: an index names a row that its array has not");
+}
+
+std::vector<std::string> Plan::describe() const {
+    std::vector<std::string> lines;
+    for (const int i : order_) {
+        std::string line = operations_[i].primitive->name;
+        if (operations_[i].product.row_sums >= 0) line += " + affine_bias_gradient";
+        for (const int follower : operations_[i].followers) line += " + " + operations_[follower].primitive->name;
+        lines.push_back(line);
+    }
+    return lines;
+}
+
+}  // namespace mlpcore

@@ -1,0 +1,55 @@
+// A recorded step: operations bound once, fused, and replayed.
+#pragma once
+
+#include <atomic>
+#include <vector>
+
+#include "execution.h"
+
+namespace mlpcore {
+
+class Barrier;
+
+class Plan {
+  public:
+    explicit Plan(int threads);
+    void add(Operation operation);
+    void finish();
+    int64_t members() const { return members_; }
+    // For each member -1, or the step at which it stopped; `active` has one entry per member or is null.
+    void run(int64_t first, int64_t last, const bool* active, int64_t* stopped);
+
+    // What finish() made of the calls, for tests and for those who look into it.
+    std::vector<std::string> describe() const;
+
+  private:
+    struct Task {
+        Step step;
+        int64_t length;
+        int parts;
+        int joined;  // how many parts left something behind for this one
+        bool wait;   // for the other threads, before it
+    };
+
+    void schedule();
+    void check_members() const;
+    bool conflicts(const Task& task, const Task& earlier) const;
+    int64_t run_member(Frame& frame, int64_t member, int64_t first, int64_t last) const;
+    int64_t run_together(Frame& frame, int thread, int count, Barrier& barrier, int64_t first, int64_t last);
+    bool finite(const Operation& stop, int index, Frame& frame) const;
+
+    int threads_;
+    int64_t members_ = 1;
+    bool finished_ = false;
+    std::vector<Operation> operations_;
+    std::vector<int> order_;   // of the operations that are not fused into another
+    std::vector<Task> tasks_;  // of one step, for a plan without members
+    std::vector<double> partials_;
+    int parts_ = 1;
+};
+
+// Moves what can run while a product's result is hot behind that product; returns what is left.
+std::vector<int> fuse(std::vector<Operation>& operations);
+bool overlap(const Operand& a, const Operand& b);
+
+}  // namespace mlpcore

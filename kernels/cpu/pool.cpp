@@ -1,0 +1,123 @@
+#include "pool.h"
+
+#include <mutex>
+#include <thread>
+#include <vector>
+
+#if defined(__linux__)
+#include <sched.h>
+#endif
+#if !defined(_WIN32)
+#include <pthread.h>
+#endif
+#if defined(__x86_64__) || defined(_M_X64)
+#include <immintrin.h>
+#endif
+
+namespace mlpcore {
+namespace {
+
+void pause_briefly() {
+#if defined(__x86_64__) || defined(_M_X64)
+    _mm_pause();
+#elif defined(__aarch64__) && defined(__GNUC__)
+    asm volatile("yield");
+#endif
+}
+
+// About ten microseconds: longer than two threads drift apart in a step, shorter than a time slice.
+constexpr int spins = 400;
+
+class Pool {
+  public:
+    void run(int threads, const std::function<void(int, int)>& body) {
+        std::unique_lock<std::mutex> lock(busy_, std::try_to_lock);
+        if (!lock.owns_lock()) {
+            body(0, 1);
+            return;
+        }
+        while ((int)workers_.size() < threads - 1) {
+            const int index = (int)workers_.size() + 1;
+            workers_.emplace_back([this, index, seen = epoch_.load()] { work(index, seen); });
+            workers_.back().detach();
+        }
+        body_ = &body;
+        wanted_ = threads;
+        left_.store((int)workers_.size(), std::memory_order_relaxed);
+        epoch_.fetch_add(1, std::memory_order_release);
+        epoch_.notify_all();
+        body(0, threads);
+        for (int left; (left = left_.load(std::memory_order_acquire)) != 0;) wait_while(left_, left);
+    }
+
+  private:
+    void work(int index, int seen) {
+        for (;;) {
+            wait_while(epoch_, seen);
+            seen = epoch_.load(std::memory_order_acquire);
+            if (index < wanted_) (*body_)(index, wanted_);
+            if (left_.fetch_sub(1, std::memory_order_acq_rel) == 1) left_.notify_all();
+        }
+    }
+
+    std::mutex busy_;
+    std::vector<std::thread> workers_;
+    const std::function<void(int, int)>* body_ = nullptr;
+    int wanted_ = 0;
+    alignas(64) std::atomic<int> epoch_{0};
+    alignas(64) std::atomic<int> left_{0};
+};
+
+// Never destroyed: its threads may be asleep in it when the process ends. After a fork the child has
+// none of them, and starts a pool of its own.
+Pool* pool = nullptr;
+std::once_flag fork_handler;
+
+Pool& the_pool() {
+    static std::mutex creation;
+#if !defined(_WIN32)
+    std::call_once(fork_handler, [] { pthread_atfork(nullptr, nullptr, [] { pool = nullptr; }); });
+#endif
+    std::lock_guard<std::mutex> lock(creation);
+    if (!pool) pool = new Pool;
+    return *pool;
+}
+
+}  // namespace
+
+int available_processors() {
+#if defined(__linux__)
+    cpu_set_t set;
+    if (sched_getaffinity(0, sizeof set, &set) == 0) return CPU_COUNT(&set);
+#endif
+    const unsigned count = std::thread::hardware_concurrency();
+    return count == 0 ? 1 : (int)count;
+}
+
+void run_on_threads(int threads, const std::function<void(int, int)>& body) {
+    if (threads <= 1)
+        body(0, 1);
+    else
+        the_pool().run(threads, body);
+}
+
+void Barrier::wait() {
+    const int phase = phase_.load(std::memory_order_acquire);
+    if (arrived_.fetch_add(1, std::memory_order_acq_rel) + 1 == count_) {
+        arrived_.store(0, std::memory_order_relaxed);
+        phase_.store(phase + 1, std::memory_order_release);
+        phase_.notify_all();
+    } else {
+        wait_while(phase_, phase);
+    }
+}
+
+void wait_while(const std::atomic<int>& value, int old) {
+    for (int i = 0; i < spins; ++i) {
+        if (value.load(std::memory_order_acquire) != old) return;
+        pause_briefly();
+    }
+    while (value.load(std::memory_order_acquire) == old) value.wait(old, std::memory_order_acquire);
+}
+
+}  // namespace mlpcore

@@ -1,0 +1,29 @@
+// The interface between the product kernels of an instruction set and the code that plans them.
+#pragma once
+
+#include <stdint.h>
+
+namespace mlpcore {
+
+// C (m, n) = A (m, k) B (k, n), plus `bias` (n) or plus what C holds. B is packed into panels, each
+// `lanes` columns wide and k rows long, padded with zeros; A has any strides; C's rows are contiguous.
+struct Product {
+    const void* a;
+    int64_t a_row, a_column;
+    const void* panels;
+    void* c;
+    int64_t c_row;
+    const void* bias;
+    bool accumulate;
+    int64_t m, n, k;
+};
+
+struct ProductKernels {
+    int lanes;
+    void (*pack)(const void* b, int64_t b_row, int64_t b_column, int64_t k, int64_t n, void* panels);
+    // The same for contiguous rows, and the sums of the columns with it.
+    void (*pack_and_sum)(const void* b, int64_t b_row, int64_t k, int64_t n, void* panels, void* sums);
+    void (*multiply)(const Product& product);
+};
+
+}  // namespace mlpcore

@@ -1,0 +1,116 @@
+"""Backends by name: where a network's arrays live and which library computes on them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from mlpcore.backend import kernels
+from mlpcore.backend.memory import aligned_zeros, to_numpy
+from mlpcore.backend.namespaces import Array, Namespace
+from mlpcore.backend.plan import Plan
+
+
+@dataclass(frozen=True)
+class Backend:
+    """A place to compute: an array API namespace and one of its devices.
+
+    Attributes:
+        name: ``"cpu"``, ``"gpu:0"``, or the name of another array library.
+        xp: the namespace.
+        device: the namespace's device, or ``None`` for its default.
+        reason: why this backend was taken, for ``"auto"``.
+    """
+
+    name: str
+    xp: Namespace
+    device: Any = None
+    reason: str = "asked for by name"
+
+    def asarray(self, values: Any, dtype: str) -> Array:
+        """``values`` as an array of this backend; no copy where none is needed."""
+        return self.xp.asarray(values, dtype=getattr(self.xp, dtype), device=self.device)
+
+    def zeros(self, shape: tuple[int, ...], dtype: str) -> Array:
+        """Zeros that start on a cache line."""
+        if self.xp is np:
+            return aligned_zeros(shape, np.dtype(dtype))
+        return self.xp.zeros(shape, dtype=getattr(self.xp, dtype), device=self.device)
+
+    def to_numpy(self, array: Array) -> np.ndarray:
+        """A copy, or a view, of ``array`` in the host's memory."""
+        return to_numpy(array)
+
+    @property
+    def records(self) -> bool:
+        """Whether a step can be recorded here: there are kernels to replay it."""
+        return self.xp is np and kernels.native() is not None
+
+    def plan(self) -> Any:
+        """An empty plan, to record a step into."""
+        return Plan()
+
+
+def backend(name: str | Namespace = "cpu") -> Backend:
+    """Look a backend up.
+
+    Args:
+        name: ``"cpu"`` (NumPy), ``"gpu"`` or ``"gpu:1"`` (CuPy), ``"auto"`` (the GPU where there is
+            one), or the namespace of any other array library, which then runs the plain bodies.
+
+    Raises:
+        ValueError: for an unknown name.
+        RuntimeError: for a GPU without CuPy or without a device; the message says what to install.
+
+    >>> backend("cpu").name
+    'cpu'
+    """
+    if not isinstance(name, str):
+        return Backend(str(name.__name__).rpartition(".")[2], name)
+    if name == "cpu":
+        return Backend("cpu", np)
+    if name == "auto":
+        return _automatic()
+    kind, _, number = name.partition(":")
+    if kind == "gpu" and (number.isdecimal() or not number):
+        return _gpu(int(number or 0))
+    raise ValueError(
+        f'got backend={name!r}, expected "cpu", "gpu", "gpu:N" (N a device number) or "auto"'
+    )
+
+
+def _gpu(number: int) -> Backend:
+    try:
+        import cupy
+    except ImportError:
+        raise RuntimeError(
+            'got backend="gpu" but CuPy is not installed; install it for your CUDA version with '
+            'pip install "mlpcore[cuda12]" or "mlpcore[cuda13]", or use backend="cpu"'
+        ) from None
+    from array_api_compat import cupy as xp
+
+    count = gpu_count(cupy)
+    if number >= count:
+        raise RuntimeError(
+            f'got backend="gpu:{number}" but CuPy sees {count} CUDA devices; check the driver with '
+            'nvidia-smi, name a device that is there, or use backend="cpu"'
+        )
+    return Backend(f"gpu:{number}", xp, cupy.cuda.Device(number))
+
+
+def _automatic() -> Backend:
+    try:
+        gpu = _gpu(0)
+    except RuntimeError as error:
+        return Backend("cpu", np, reason=str(error).partition(";")[0])
+    return Backend(gpu.name, gpu.xp, gpu.device, reason="a CUDA device is present")
+
+
+def gpu_count(cupy: Any) -> int:
+    """How many CUDA devices CuPy sees; 0 where the driver is missing."""
+    try:
+        return int(cupy.cuda.runtime.getDeviceCount())
+    except cupy.cuda.runtime.CUDARuntimeError:
+        return 0

@@ -1,0 +1,108 @@
+"""The fused CPU kernels: whether they are there, and the calls that use them."""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import os
+import warnings
+from typing import Any
+
+import numpy as np
+
+from mlpcore.backend.blas import find_blas
+from mlpcore.backend.dispatch import Array, Implementation, Primitive, providers, results
+from mlpcore.backend.memory import aligned_zeros
+
+#: Products outside a plan go through the array library's own matmul, which has its own threads.
+_LEFT_TO_THE_LIBRARY = {
+    "affine",
+    "affine_input_gradient",
+    "affine_weight_gradient",
+}
+
+
+@functools.cache
+def native() -> Any:
+    """The extension module, or ``None`` where it is switched off or was not built."""
+    if os.environ.get("MLPCORE_KERNELS", "on") == "off":
+        return None
+    try:
+        return importlib.import_module("mlpcore.backend._cpu")
+    except ImportError:
+        warnings.warn(
+            "mlpcore was installed without its compiled kernels (no C++ compiler was found), so "
+            "the slower array bodies serve; install a compiler and reinstall mlpcore, or set "
+            "MLPCORE_KERNELS=off to silence this",
+            RuntimeWarning,
+            stacklevel=2,
+        )
+        return None
+
+
+@functools.cache
+def products() -> str:
+    """Hand the kernels a BLAS for the products in a plan; where it comes from.
+
+    Looked for at the first plan only: finding SciPy's costs more than importing mlpcore.
+    """
+    blas = find_blas()
+    if blas is None:
+        return "own"
+    native().set_blas(
+        blas.sgemm, blas.dgemm, blas.integer_bytes, blas.set_threads, blas.get_threads
+    )
+    return blas.origin
+
+
+@functools.cache
+def threads() -> int:
+    """How many threads the kernels may use: ``MLPCORE_THREADS``, or the processors at hand."""
+    wanted = os.environ.get("MLPCORE_THREADS", "")
+    if wanted.isdecimal() and int(wanted) > 0:
+        return int(wanted)
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def status() -> dict[str, str]:
+    """What `mlpcore info` tells about the kernels."""
+    if native() is None:
+        off = os.environ.get("MLPCORE_KERNELS", "on") == "off"
+        return {"kernels": "off (MLPCORE_KERNELS=off)" if off else "not built; bodies serve"}
+    info = native().info() | {"blas": products()}
+    return {"kernels": "fused", "threads": str(threads())} | {
+        key: ", ".join(value) if isinstance(value, list) else str(value)
+        for key, value in info.items()
+    }
+
+
+@functools.cache
+def _names() -> frozenset[str]:
+    return frozenset() if native() is None else frozenset(native().names())
+
+
+def _fused(primitive: Primitive, arrays: tuple[Array, ...]) -> Implementation | None:
+    """The kernel of a primitive's name, where every array is one that kernels take."""
+    if primitive.name in _LEFT_TO_THE_LIBRARY:
+        return None
+    if not all(array is None or type(array) is np.ndarray for array in arrays):
+        return None
+    first = next((array for array in arrays if array is not None), None)
+    if first is None or first.dtype.kind not in "fi" or primitive.name not in _names():
+        return None
+
+    def call(*arrays: Array, out: Any = None, **parameters: Any) -> Any:
+        places, returned = results(primitive, arrays, out, aligned_zeros)
+        try:
+            native().call(primitive.name, list(arrays), places, parameters, threads())
+        except (TypeError, ValueError):
+            # What a kernel refuses, such as a layout that it would have to copy, the body judges.
+            return primitive.run_body(*arrays, out=out, **parameters)
+        return returned
+
+    return call
+
+
+providers.append(_fused)

@@ -1,0 +1,36 @@
+"""The backends of this machine."""
+
+from __future__ import annotations
+
+import itertools
+
+from mlpcore.backend import kernels
+from mlpcore.backend.devices import backend
+
+
+def at_hand() -> list[str]:
+    """The names of the backends that can compute here, the CPU first."""
+    return ["cpu", *itertools.takewhile(_works, map("gpu:{}".format, itertools.count()))]
+
+
+def why_no_gpu() -> str:
+    """Why there is no GPU; empty where there is one."""
+    try:
+        backend("gpu")
+    except RuntimeError as reason:
+        return str(reason)
+    return ""
+
+
+def kernels_of(name: str) -> str:
+    """The kernels that a backend computes with, in a word or two."""
+    status = kernels.status()
+    return status["kernels"] if name == "cpu" else status.get("gpu", "array library")
+
+
+def _works(name: str) -> bool:
+    try:
+        backend(name)
+    except RuntimeError:
+        return False
+    return True

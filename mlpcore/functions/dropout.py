@@ -1,0 +1,50 @@
+"""Dropout."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mlpcore.backend.dispatch import Array, namespace, primitive
+from mlpcore.backend.random import DROPOUT, philox_words
+from mlpcore.functions.shapes import per_member
+
+
+@primitive()
+def dropout(x: Array, *, rate: Any, seed: Any, member: Any = 0, step: Any, layer: int = 0) -> Array:
+    """Inverted dropout, ``y = x / (1 - rate)`` with probability ``1 - rate``, else 0.
+
+    The mean stays, so prediction needs no scaling. The mask is drawn from a counter, so the same
+    call on ``dy`` is the backward, and no mask is stored: element ``i = row * k + column`` of a
+    member is kept where word ``i`` of its stream is at least ``floor(rate * 2^32)``.
+
+    Args:
+        x: activations ``(..., n, k)``.
+        rate: the probability to drop, in [0, 1); a number, or one per member ``(...)``.
+        seed: the network's seed, below ``2^64``; a number, or one per member.
+        member: the number of the network in its stack; likewise.
+        step: the number of the update, so that each one drops other elements.
+        layer: the number of the dropout layer within the network.
+
+    Returns:
+        An array of the same shape and dtype.
+
+    Source: Srivastava et al. (2014), "Dropout: a simple way to prevent neural networks from
+    overfitting", section 10.
+
+    >>> import numpy as np
+    >>> dropout(np.ones((2, 4)), rate=0.5, seed=0, step=1)
+    array([[0., 0., 0., 0.],
+           [0., 2., 2., 0.]])
+    """
+    xp = namespace(x)
+    n, k = x.shape[-2:]
+    words = philox_words(seed, member, DROPOUT, step, n * k, layer, xp=xp, device=x.device)
+    words = xp.reshape(words, (*words.shape[:-1], n, k))
+    # Compared as integers, and made from float64, so that every backend keeps the same elements.
+    threshold = xp.astype(xp.asarray(rate, dtype=xp.float64, device=x.device) * 2**32, xp.int64)
+    keep = words >= per_member(threshold, words, axes=2)
+    return xp.where(keep, x / (1 - per_member(rate, x, axes=2)), xp.zeros_like(x))
+
+
+#: ``dx = dropout(dy)`` with the same parameters, and so the same mask.
+dropout.backward = dropout

@@ -1,0 +1,158 @@
+"""Features: how one column of a table becomes numbers that a network takes."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mlpcore.io.tables import Column, Table
+
+#: A column of texts with more distinct ones than this is taken for a mistake.
+MOST_CATEGORIES = 256
+
+
+@dataclass(frozen=True)
+class Number:
+    """A column of numbers, standardised: ``(x - mean) / deviation``.
+
+    A missing number becomes the mean, which is 0 here; a constant column has deviation 1.
+
+    Source: LeCun, Bottou, Orr & Müller (1998), "Efficient BackProp", section 4.3.
+
+    >>> table = Table({"size": np.array([1.0, 3.0, np.nan])}, "data.csv")
+    >>> Number.fit(table, "size").transform(table).tolist()
+    [[-1.0], [1.0], [0.0]]
+    """
+
+    kind: ClassVar[str] = "number"
+    width: ClassVar[int] = 1
+
+    name: str
+    mean: float
+    deviation: float
+
+    def __post_init__(self) -> None:
+        if not (math.isfinite(self.mean) and math.isfinite(self.deviation) and self.deviation > 0):
+            raise ValueError(
+                f"got mean {self.mean} and deviation {self.deviation} of {self.name!r}, "
+                "expected finite numbers and a deviation above 0"
+            )
+
+    @classmethod
+    def fit(cls, table: Table, name: str) -> Number:
+        """Take the mean and the deviation of the column, missing numbers left aside."""
+        values = numbers(table, name)
+        values = values[~np.isnan(values)]
+        if not len(values):
+            raise table.fault(name, "got no number in any row, expected some; leave the column out")
+        with np.errstate(over="ignore", invalid="ignore"):
+            mean, deviation = float(np.mean(values)), float(np.std(values))
+        if not math.isfinite(deviation):
+            raise table.fault(
+                name, "got numbers too large to square; divide the column by a constant"
+            )
+        return cls(name, mean, deviation if deviation > 0 else 1.0)
+
+    def transform(self, table: Table) -> NDArray[np.float64]:
+        """The column standardised, ``(n, 1)``."""
+        standardised = (numbers(table, self.name) - self.mean) / self.deviation
+        return np.nan_to_num(standardised, copy=False, nan=0.0)[:, None]
+
+
+@dataclass(frozen=True)
+class Category:
+    """A column of texts, one-hot: 1 in the category's place, else 0.
+
+    A missing text, or one that the training part did not have, becomes a row of zeros.
+
+    >>> table = Table({"kind": np.array(["b", "a", None], dtype=object)}, "data.csv")
+    >>> Category.fit(table, "kind").transform(table).tolist()
+    [[0.0, 1.0], [1.0, 0.0], [0.0, 0.0]]
+    """
+
+    kind: ClassVar[str] = "category"
+
+    name: str
+    categories: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "categories", tuple(self.categories))
+        if not all(isinstance(category, str) for category in self.categories):
+            raise ValueError(f"got categories {self.categories} of {self.name!r}, expected texts")
+
+    @property
+    def width(self) -> int:
+        """How many inputs the column becomes."""
+        return len(self.categories)
+
+    @classmethod
+    def fit(cls, table: Table, name: str) -> Category:
+        """Take the column's distinct texts, in alphabetical order."""
+        found = sorted({text for text in texts(table, name) if text is not None})
+        if len(found) > MOST_CATEGORIES:
+            raise table.fault(
+                name,
+                f"got {len(found)} distinct texts such as {found[0]!r}, expected numbers or at "
+                f"most {MOST_CATEGORIES} categories; mend the column, or leave it out "
+                "(--ignore on the command line)",
+            )
+        return cls(name, tuple(found))
+
+    def transform(self, table: Table) -> NDArray[np.float64]:
+        """The column one-hot, ``(n, categories)``."""
+        column = texts(table, self.name)
+        places = {category: place for place, category in enumerate(self.categories)}
+        places_of_rows = np.array([places.get(text, -1) for text in column], dtype=np.int64)
+        one_hot: NDArray[np.bool_] = places_of_rows[:, None] == np.arange(self.width)
+        return one_hot.astype(np.float64)
+
+
+Feature = Number | Category
+
+
+def fit_feature(table: Table, name: str) -> Feature:
+    """A `Number` for a column of numbers, a `Category` for one of texts."""
+    kind = Category if table.column(name).dtype.kind == "O" else Number
+    return kind.fit(table, name)
+
+
+def numbers(table: Table, name: str) -> NDArray[np.float64]:
+    """The column as float64, NaN where a number is missing.
+
+    Raises:
+        ValueError: for a text or for infinity; the message names file, column and row.
+    """
+    column = table.column(name)
+    if column.dtype.kind == "O":
+        for row, text in enumerate(column, start=1):
+            if text is not None:
+                raise table.fault(name, f"got {text!r} in row {row}, expected numbers")
+        return np.full(len(column), np.nan)
+    infinite = np.flatnonzero(np.isinf(column))
+    if len(infinite):
+        raise table.fault(
+            name,
+            f"got infinity in row {infinite[0] + 1}, expected finite numbers, "
+            "or nothing where one is missing",
+        )
+    return column.astype(np.float64)
+
+
+def texts(table: Table, name: str) -> Column:
+    """The column as texts, ``None`` where one is missing; whole numbers without a point."""
+    column = table.column(name)
+    if column.dtype.kind == "O":
+        return column
+    return np.array([_text(value) for value in column.tolist()], dtype=object)
+
+
+def _text(value: Any) -> str | None:
+    if isinstance(value, float):
+        if math.isnan(value):
+            return None
+        return str(int(value)) if value.is_integer() else str(value)
+    return str(value)

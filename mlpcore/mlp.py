@@ -1,0 +1,131 @@
+"""The public network: what `Network` computes, and the means to train and keep it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from typing import Any, Self
+
+from mlpcore import training
+from mlpcore.network import Network
+from mlpcore.training import Callback, EarlyStopping, History, Optimizer
+from mlpcore.training.progress import Progress
+
+
+class MLP(Network):
+    """A multilayer perceptron, or with ``members=E`` a stack of E of them in the same arrays.
+
+    Each hidden layer is ``a = f(norm(x @ W + b))``, the output layer ``x @ W + b`` gives logits,
+    and the output's link turns them into predictions.
+
+    Args:
+        sizes: inputs, hidden widths and outputs, such as ``[784, 256, 10]``.
+        activation: of the hidden layers: one name, or one for each. Parameters go in brackets,
+            ``"leaky_relu(negative_slope=0.2)"``. See `mlpcore.functions.activations`.
+        output: the link: ``"softmax"`` for classes, ``"sigmoid"`` for independent yes or no,
+            ``"identity"`` for values, ``"exponential"`` for counts.
+        loss: ``"auto"`` takes the link's own; with the identity also ``"absolute_error"`` and
+            ``"huber(delta=1.0)"``. Every loss works on the logits.
+        init: ``"auto"`` by activation, or a name such as ``"he_normal"`` or ``"normal(std=0.1)"``.
+            See `mlpcore.functions.initializers`.
+        normalization: ``None``, ``"batch"`` or ``"layer"``, between affine map and activation.
+        dropout: the rate in [0, 1), one number, a list with one a hidden layer, or a NumPy array
+            with one a member.
+        label_smoothing: in [0, 1), for the softmax; one number, or an array with one a member.
+        members: how many networks the stack has, or ``None`` for a single one.
+        dtype: ``"float32"`` or ``"float64"``, of every array.
+        backend: ``"cpu"``, ``"gpu"``, ``"gpu:1"`` or ``"auto"``; or an array library's namespace.
+        seed: keys every random draw; for a stack also one seed a member, which then draws what a
+            single network with that seed draws. ``(seed, member)`` names one member of a stack.
+
+    Raises:
+        ValueError: for impossible sizes, rates or names; the message lists the known ones.
+
+    >>> import numpy as np
+    >>> import mlpcore as mc
+    >>> X = np.array([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]])
+    >>> y = np.array([0, 1, 1, 0])
+    >>> net = mc.MLP([2, 8, 2], activation="tanh", seed=1)
+    >>> history = net.fit(X, y, optimizer=mc.Adam(0.05), epochs=200, progress=False)
+    >>> net.predict(X).argmax(axis=-1)
+    array([0, 1, 1, 0])
+    """
+
+    def fit(
+        self,
+        X: Any,
+        y: Any,
+        *,
+        optimizer: Optimizer | str | None = None,
+        batch_size: int = 256,
+        epochs: int = 20,
+        shuffle: bool = True,
+        sample_weight: Any = None,
+        class_weight: Any = None,
+        validation_data: tuple[Any, ...] | None = None,
+        metrics: Iterable[str] = (),
+        early_stopping: EarlyStopping | int | None = None,
+        callbacks: Iterable[Callback] = (),
+        progress: Progress = "auto",
+    ) -> History:
+        """Train in mini-batches.
+
+        Args:
+            X: features ``(n, n_features)``; for a stack also ``(E, n, n_features)``.
+            y: labels ``(n,)`` from 0, probabilities or values ``(n, n_out)``.
+            optimizer: such as ``mc.Adam(1e-3)``, the default, or a name. For a stack every
+                hyperparameter may be an array with one value a member.
+            batch_size: rows a step; the last batch of an epoch takes what is left.
+            epochs: passes over the data.
+            shuffle: a new order each epoch, a stack's members each their own.
+            sample_weight: not negative, ``(n,)``, or ``(E, n)``; the loss is the weighted mean.
+            class_weight: ``"balanced"``, or weights by label.
+            validation_data: ``(X, y)`` or ``(X, y, sample_weight)``, measured after each epoch.
+            metrics: ``"accuracy"`` or ``"r2"``, on the training and the validation data.
+            early_stopping: a patience in epochs, or `mlpcore.EarlyStopping`.
+            callbacks: each called with an `mlpcore.Epoch`; ``True`` ends the training.
+            progress: a bar always, never, or with ``"auto"`` where somebody watches.
+
+        Returns:
+            The `mlpcore.History`. Ctrl-C ends the training and returns the history so far.
+
+        Raises:
+            mlpcore.DivergenceError: for a loss or parameters that are no longer finite; the last
+                finite parameters are kept. Of a stack, diverged members stop and the rest go on.
+            ValueError, TypeError: for data that do not fit; the message names the argument.
+        """
+        return training.fit(
+            self,
+            X,
+            y,
+            optimizer=optimizer,
+            batch_size=batch_size,
+            epochs=epochs,
+            shuffle=shuffle,
+            sample_weight=sample_weight,
+            class_weight=class_weight,
+            validation_data=validation_data,
+            metrics=metrics,
+            early_stopping=early_stopping,
+            callbacks=callbacks,
+            progress=progress,
+        )
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the network to a safetensors file, all that defines it in the metadata."""
+        from mlpcore import io
+
+        io.save(self, path)
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str], backend: Any = "cpu") -> Self:
+        """Read a network back, onto any backend; no code in the file is ever run."""
+        from mlpcore import io
+
+        network: Self = io.load(cls, path, backend)
+        return network
+
+
+def load(path: str | os.PathLike[str], backend: Any = "cpu") -> MLP:
+    """Read a network from a file that `MLP.save` wrote."""
+    return MLP.load(path, backend)

@@ -1,0 +1,310 @@
+"""The network: layers over one flat buffer of parameters, its loss and its gradients."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, Self
+
+import numpy as np
+
+from mlpcore.backend.devices import Backend
+from mlpcore.backend.devices import backend as find_backend
+from mlpcore.backend.dispatch import Array
+from mlpcore.backend.names import check_parameters, parse_spec
+from mlpcore.functions.class_weights import row_weights
+from mlpcore.layers import Affine, Layer, Pass
+from mlpcore.layers.layer import Views
+from mlpcore.network import inputs
+from mlpcore.network.build import build_layers
+from mlpcore.network.configuration import Configuration
+from mlpcore.network.gradients import Named
+from mlpcore.network.heads import HEADS
+from mlpcore.network.initialize import initial_parameters, initial_statistics
+from mlpcore.network.parameters import Layout
+
+#: Bytes of activations that one piece of a long input may take in `Network.forward`.
+PIECE_BYTES = 1 << 26
+
+
+class Network:
+    """A multilayer perceptron, or a stack of them, without the means to train it.
+
+    Everything below is written once for ``(..., n, k)`` arrays: a single network has no leading
+    axis, a stack has one, its members. See `mlpcore.MLP` for the arguments.
+    """
+
+    def __init__(
+        self,
+        sizes: Sequence[int],
+        *,
+        activation: str | Sequence[str] = "relu",
+        output: str = "softmax",
+        loss: str = "auto",
+        init: str = "auto",
+        normalization: str | None = None,
+        dropout: Any = 0.0,
+        label_smoothing: Any = 0.0,
+        members: int | None = None,
+        dtype: str = "float32",
+        backend: Any = "cpu",
+        seed: Any = 0,
+    ):
+        self.settings = Configuration(
+            sizes=sizes,
+            activation=activation,
+            output=output,
+            loss=loss,
+            init=init,
+            normalization=normalization,
+            dropout=dropout,
+            label_smoothing=label_smoothing,
+            members=members,
+            dtype=dtype,
+            seed=seed,
+        )
+        self.backend: Backend = find_backend(backend)
+        self.head = HEADS[self.settings.output]
+        name, self.loss_settings = parse_spec(self.settings.loss)
+        self.loss_function = self.head.loss(name)
+        check_parameters(name, self.loss_function.rows, self.loss_settings)
+        if np.any(self.settings.label_smoothing != 0):
+            self.loss_settings["label_smoothing"] = self.settings.label_smoothing
+        self.identity = self.settings.identity
+        self.layers: tuple[Layer, ...] = tuple(build_layers(self.settings))
+        self.layout = Layout(layer.parameters for layer in self.layers)
+        self.statistics_layout = Layout(layer.statistics for layer in self.layers)
+        self._own(
+            initial_parameters(
+                self.layers, self.layout, self.identity, self.settings.init, self.head.link.name
+            ),
+            initial_statistics(self.statistics_layout, self.identity),
+        )
+
+    def _own(self, parameters: np.ndarray, statistics: np.ndarray) -> None:
+        """Take the values into aligned buffers of the backend, and make the views."""
+        buffers = []
+        for values in (parameters, statistics):
+            buffer = self.backend.zeros(tuple(values.shape), self.dtype)
+            buffer[...] = self.backend.asarray(values, self.dtype)
+            buffers.append(buffer)
+        self.named = Named(buffers[0], self.layout)
+        self.statistics = Named(buffers[1], self.statistics_layout)
+
+    # What it is
+
+    @property
+    def parameters(self) -> Array:
+        """The flat buffer ``(..., P)`` that holds every parameter; write into it to change them."""
+        return self.named.flat
+
+    @property
+    def weights(self) -> list[Array]:
+        """``(..., fan_in, fan_out)`` for each affine layer, views into `parameters`."""
+        return self.named.weights
+
+    @property
+    def biases(self) -> list[Array]:
+        """``(..., fan_out)`` for each affine layer, views into `parameters`."""
+        return self.named.biases
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """Inputs, hidden widths and outputs."""
+        return tuple(self.settings.sizes)
+
+    @property
+    def members(self) -> int | None:
+        """How many networks the stack has; ``None`` for a single one."""
+        return self.settings.members
+
+    @property
+    def dtype(self) -> str:
+        """``"float32"`` or ``"float64"``."""
+        return self.settings.dtype
+
+    @property
+    def configuration(self) -> dict[str, Any]:
+        """The constructor's arguments, all but the backend, as JSON can hold them."""
+        return self.settings.as_json()
+
+    def tensors(self) -> dict[str, np.ndarray]:
+        """Host copies of every parameter and running statistic by name, ``layers.0.weight``."""
+        found = {}
+        for buffer, layout in (
+            (self.parameters, self.layout),
+            (self.statistics.flat, self.statistics_layout),
+        ):
+            views = layout.views(self.backend.to_numpy(buffer))
+            for name, layer, key in self._slots(layout):
+                found[name] = np.array(views[layer][key])
+        return found
+
+    def set_tensors(self, tensors: dict[str, np.ndarray]) -> None:
+        """Write parameters and running statistics by name; every name must be there, no other.
+
+        Raises:
+            ValueError: for names or shapes that are not this network's.
+        """
+        expected = {name: value.shape for name, value in self.tensors().items()}
+        got = {name: tuple(value.shape) for name, value in tensors.items()}
+        if got != expected:
+            wrong = sorted(set(got.items()) ^ set(expected.items()))[0]
+            raise ValueError(
+                f"got tensors that are not this network's, first {wrong[0]} of shape "
+                f"{got.get(wrong[0])}, expected {expected.get(wrong[0])}"
+            )
+        for named, layout in (
+            (self.named, self.layout),
+            (self.statistics, self.statistics_layout),
+        ):
+            for name, layer, key in self._slots(layout):
+                named.views[layer][key][...] = self.backend.asarray(tensors[name], self.dtype)
+
+    def to(self, backend: Any) -> Self:
+        """The same network on another backend, its values copied."""
+        other = type(self)(**self.configuration, backend=backend)
+        other._own(self.backend.to_numpy(self.parameters), self._host_statistics())
+        return other
+
+    def copy(self) -> Self:
+        """An independent network with the same values."""
+        return self.to(self._backend_name())
+
+    def __getitem__(self, member: int) -> Self:
+        """One member of a stack as a network of its own, its values copied."""
+        if self.members is None:
+            raise TypeError("got an index into a single network, expected a stack; set members=E")
+        if not -self.members <= member < self.members:
+            raise IndexError(f"got member {member}, expected 0 to {self.members - 1}")
+        one = type(self)(
+            **self.settings.of_member(member % self.members).as_json(), backend=self._backend_name()
+        )
+        flat = self.backend.to_numpy(self.parameters)
+        one._own(flat[member], self._host_statistics()[member])
+        return one
+
+    def __len__(self) -> int:
+        if self.members is None:
+            raise TypeError("got len() of a single network, expected a stack; set members=E")
+        return self.members
+
+    def __repr__(self) -> str:
+        stack = "" if self.members is None else f", members={self.members}"
+        return (
+            f"{type(self).__name__}({list(self.sizes)}, activation={self.settings.activation!r}, "
+            f"output={self.settings.output!r}{stack}, dtype={self.dtype!r}, "
+            f"backend={self.backend.name!r})"
+        )
+
+    def __reduce__(self) -> Any:
+        state = (self.backend.to_numpy(self.parameters), self._host_statistics())
+        return _rebuild, (type(self), self.configuration, self._backend_name(), state)
+
+    # What it computes
+
+    def propagate(
+        self, x: Array, p: Sequence[Views], s: Sequence[Views], run: Pass
+    ) -> tuple[Array, list[Any]]:
+        """Forward through all layers: the logits, and what each layer saved."""
+        saved = []
+        for layer, own, statistics in zip(self.layers, p, s):
+            x, kept = layer.forward(x, own, statistics, run)
+            saved.append(kept)
+        return x, saved
+
+    def backpropagate(
+        self, dz: Array, saved: list[Any], p: Sequence[Views], g: Sequence[Views], run: Pass
+    ) -> None:
+        """Backward through all layers; the gradients are written into the views ``g``."""
+        for layer, kept, own, gradient in reversed(list(zip(self.layers, saved, p, g))):
+            dz = layer.backward(dz, kept, own, gradient, run)
+
+    def forward(self, X: Any) -> Array:
+        """The logits, ``(..., n, n_out)``, computed in pieces of bounded memory."""
+        x = inputs.features(X, self.sizes[0], self.members, self.backend, self.dtype)
+        pieces = [self._infer(piece) for piece in self._pieces(x)]
+        return pieces[0] if len(pieces) == 1 else self.backend.xp.concat(pieces, axis=-2)
+
+    def predict(self, X: Any) -> Array:
+        """The output activations: probabilities or values, ``(..., n, n_out)``."""
+        return self.head.link(self.forward(X))
+
+    def loss(self, X: Any, y: Any, *, sample_weight: Any = None, class_weight: Any = None) -> Any:
+        """The sample-weighted mean loss as in prediction: a number, or ``(members,)``."""
+        x, target, weight = self.prepare(X, y, sample_weight, class_weight)
+        return self.loss_function(self.forward(x), target, weight, **self.loss_settings)
+
+    def loss_and_gradients(
+        self,
+        X: Any,
+        y: Any,
+        *,
+        sample_weight: Any = None,
+        class_weight: Any = None,
+        step: int = 0,
+    ) -> tuple[Any, Named]:
+        """The loss of a training pass and its gradients in the parameters' shapes.
+
+        Dropout drops, with the draws of update ``step``, and batch normalization takes the batch's
+        own statistics; the running ones stay as they are.
+
+        Returns:
+            The loss, a number or ``(members,)``, and `Named` gradients: ``g.flat``, ``g.weights``,
+            ``g.biases``, ``g.gammas``, ``g.betas``.
+        """
+        x, target, weight = self.prepare(X, y, sample_weight, class_weight)
+        run = Pass(training=True, draws=self.identity.keys, step=step)
+        g = Named(self.backend.zeros(tuple(self.parameters.shape), self.dtype), self.layout)
+        p, s = self.named.views, self.statistics.views
+        logits, saved = self.propagate(x, p, s, run)
+        loss, dz = self.loss_function.value_and_gradient(
+            logits, target, weight, **self.loss_settings
+        )
+        self.backpropagate(dz, saved, p, g.views, run)
+        return loss, g
+
+    def prepare(
+        self, X: Any, y: Any, sample_weight: Any = None, class_weight: Any = None
+    ) -> tuple[Array, Array, Array | None]:
+        """Check and convert a data set once: features, targets, and the weight of each row."""
+        x = inputs.features(X, self.sizes[0], self.members, self.backend, self.dtype, rows=1)
+        rows = x.shape[-2]
+        target = inputs.targets(
+            y, self.head, self.sizes[-1], rows, self.members, self.backend, self.dtype
+        )
+        weight = inputs.weights(sample_weight, rows, self.members, self.backend, self.dtype)
+        if class_weight is not None:
+            shares = inputs.class_weights(class_weight, target, self.sizes[-1])
+            shares = self.backend.asarray(shares, self.dtype)
+            weight = row_weights(target, shares, weight)
+        return x, target, weight
+
+    # Private
+
+    def _infer(self, x: Array) -> Array:
+        return self.propagate(x, self.named.views, self.statistics.views, Pass())[0]
+
+    def _pieces(self, x: Array) -> Iterator[Array]:
+        row = max(self.sizes) * (self.members or 1) * (4 if self.dtype == "float32" else 8)
+        rows = max(PIECE_BYTES // row, 1)
+        for start in range(0, max(x.shape[-2], 1), rows):
+            yield x[..., start : start + rows, :]
+
+    def _slots(self, layout: Layout) -> Iterator[tuple[str, int, str]]:
+        """Each slot's public name, ``layers.N.name`` with N counting the affine layers from 0."""
+        affine = np.cumsum([isinstance(layer, Affine) for layer in self.layers]) - 1
+        for slot in layout.slots:
+            yield f"layers.{affine[slot.layer]}.{slot.name}", slot.layer, slot.name
+
+    def _host_statistics(self) -> np.ndarray:
+        return self.backend.to_numpy(self.statistics.flat)
+
+    def _backend_name(self) -> Any:
+        known = self.backend.name.partition(":")[0] in ("cpu", "gpu")
+        return self.backend.name if known else self.backend.xp
+
+
+def _rebuild(cls: type[Network], configuration: Any, backend: Any, state: Any) -> Network:
+    network = cls(**configuration, backend=backend)
+    network._own(*state)
+    return network

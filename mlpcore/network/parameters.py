@@ -1,0 +1,69 @@
+"""The flat buffer: every parameter of a network in one contiguous row, and the views into it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from math import prod
+
+import numpy as np
+
+from mlpcore.backend.namespaces import Array, namespace
+
+#: Parameters start at multiples of so many elements: 64 bytes in float32, 128 in float64.
+STRIDE = 16
+
+
+@dataclass(frozen=True)
+class Slot:
+    """One parameter's place: ``flat[..., start:stop]``, reshaped to ``shape``."""
+
+    layer: int
+    name: str
+    shape: tuple[int, ...]
+    start: int
+
+    @property
+    def stop(self) -> int:
+        """Where it ends."""
+        return self.start + prod(self.shape)
+
+
+class Layout:
+    """Where each parameter of each layer lies in the flat buffer ``(..., size)``.
+
+    The gaps that alignment leaves stay zero: no gradient reaches them.
+
+    >>> layout = Layout([{"weight": (3, 2), "bias": (2,)}])
+    >>> [(slot.name, slot.start) for slot in layout.slots], layout.size
+    ([('weight', 0), ('bias', 16)], 32)
+    """
+
+    def __init__(self, shapes: Iterable[Mapping[str, tuple[int, ...]]]):
+        slots: list[Slot] = []
+        place, count = 0, 0
+        for count, layer in enumerate(shapes, start=1):
+            for name, shape in layer.items():
+                slots.append(Slot(count - 1, name, shape, place))
+                place += -(-prod(shape) // STRIDE) * STRIDE
+        self.slots = tuple(slots)
+        self.layers = count
+        self.size = place
+
+    def views(self, flat: Array) -> list[dict[str, Array]]:
+        """The parameters of each layer by name, as views into ``flat``."""
+        xp = namespace(flat)
+        leading = tuple(flat.shape[:-1])
+        views: list[dict[str, Array]] = [{} for _ in range(self.layers)]
+        for slot in self.slots:
+            piece = flat[..., slot.start : slot.stop]
+            views[slot.layer][slot.name] = xp.reshape(piece, (*leading, *slot.shape))
+        return views
+
+    def mask(self, names: tuple[str, ...]) -> np.ndarray:
+        """``(size,)`` of 1 where a parameter of one of these names lies, else 0."""
+        mask = np.zeros(self.size)
+        for slot in self.slots:
+            if slot.name in names:
+                mask[slot.start : slot.stop] = 1
+        return mask

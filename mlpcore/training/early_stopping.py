@@ -1,0 +1,102 @@
+"""Early stopping: end where a figure no longer improves, and keep the best parameters."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from mlpcore.training.history import Epoch
+from mlpcore.training.state import State
+
+
+@dataclass(frozen=True)
+class EarlyStopping:
+    """Stop after ``patience`` epochs without an improvement by more than ``min_delta``.
+
+    The best parameters and running statistics are restored at the end, for each member its own.
+
+    Args:
+        patience: how many epochs to wait, at least 1.
+        min_delta: the least change that counts, in the figure's own unit.
+        monitor: ``"validation_loss"``, ``"loss"``, or a metric, ``"validation_accuracy"`` or
+            ``"accuracy"``; a loss should fall, a metric should rise.
+
+    Source: Prechelt (1998), "Early stopping - but when?", criterion UP in its simplest form.
+
+    >>> EarlyStopping(patience=5).monitor
+    'validation_loss'
+    """
+
+    patience: int = 10
+    min_delta: float = 0.0
+    monitor: str = "validation_loss"
+
+    def __post_init__(self) -> None:
+        if int(self.patience) != self.patience or self.patience < 1:
+            raise ValueError(f"got patience={self.patience}, expected a positive integer")
+        if not self.min_delta >= 0:
+            raise ValueError(f"got min_delta={self.min_delta}, expected at least 0")
+
+    @property
+    def metric(self) -> str | None:
+        """The metric that is monitored, or ``None`` for a loss."""
+        name = self.monitor.removeprefix("validation_")
+        return None if name == "loss" else name
+
+    def figure(self, epoch: Epoch) -> np.ndarray:
+        """The monitored figure, ``(E,)`` or ``(1,)``, turned so that lower is better.
+
+        Raises:
+            ValueError: where the epoch has no such figure.
+        """
+        name = self.metric or "loss"
+        validation = name != self.monitor
+        known: dict[str, Any] = dict(epoch.validation_metrics if validation else epoch.metrics)
+        known["loss"] = epoch.validation_loss if validation else epoch.loss
+        if known.get(name) is None:
+            raise ValueError(
+                f"got early stopping on {self.monitor}, which this fit does not have; pass "
+                "validation_data, or monitor another figure"
+            )
+        values = np.atleast_1d(np.asarray(known[name], dtype=np.float64))
+        return values if name == "loss" else -values
+
+
+class Watch:
+    """Early stopping at work: the best so far of each member, and how long ago it was."""
+
+    def __init__(self, rule: EarlyStopping, state: State):
+        members = state.active.shape
+        self._rule = rule
+        self._state = state
+        self._best = np.full(members, np.inf)
+        self._waited = np.zeros(members, dtype=int)
+        self._kept = state.snapshot()[:2]
+        self.best_epoch = np.zeros(members, dtype=int)
+
+    def observe(self, epoch: Epoch) -> None:
+        """Note an epoch; members that waited too long are no longer active."""
+        figure = self._rule.figure(epoch)
+        improved = (figure < self._best - self._rule.min_delta) & self._state.active
+        self._best = np.where(improved, figure, self._best)
+        self._waited = np.where(improved, 0, self._waited + 1)
+        self.best_epoch[improved] = epoch.index
+        _copy_members(self._state.buffers[:2], self._kept, improved)
+        self._state.active &= self._waited < self._rule.patience
+
+    def restore(self) -> None:
+        """Give every member its best parameters back."""
+        ever = np.isfinite(self._best)
+        _copy_members(self._kept, self._state.buffers[:2], ever)
+
+
+def _copy_members(source: list[Any], target: list[Any], members: np.ndarray) -> None:
+    for old, new in zip(source, target, strict=True):
+        if len(old.shape) == 1:
+            if members[0]:
+                new[...] = old
+            continue
+        for member in np.flatnonzero(members):
+            new[int(member), ...] = old[int(member), ...]

@@ -1,0 +1,36 @@
+"""Back to the last finite parameters, after a step that broke them."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from mlpcore.backend.dispatch import Array
+from mlpcore.training.state import State
+from mlpcore.training.step import Step
+
+
+def rewind(
+    state: State, step: Step, kept: list[Array], failed: np.ndarray, steps: int
+) -> dict[int, int]:
+    """Leave each failed member with the parameters before the first step that broke it.
+
+    Draws and rates are counted, not consumed, so the epoch can be run again from the snapshot
+    ``kept``, now one step at a time, and ends in the same numbers. Only the failed members move.
+
+    Returns:
+        For each failed member the step that broke it: its loss was not finite, or the update that
+        followed made a parameter so.
+    """
+    state.restore(kept, failed)
+    broken: dict[int, int] = {}
+    active = failed.copy()
+    for number in range(steps):
+        before = state.snapshot()
+        stopped = step.run(number, number + 1, active)
+        bad = active & ((stopped >= 0) | ~state.finite())
+        state.restore(before, bad)
+        broken |= dict.fromkeys(map(int, np.flatnonzero(bad)), number)
+        active &= ~bad
+        if not active.any():
+            break
+    return broken

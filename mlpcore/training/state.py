@@ -1,0 +1,76 @@
+"""All that training changes: parameters, statistics and moments, and the count of the updates."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from mlpcore.backend.dispatch import Array
+from mlpcore.network import Network
+from mlpcore.training.optimizers import Optimizer
+
+
+@dataclass
+class State:
+    """What the next update starts from.
+
+    Attributes:
+        buffers: the flat parameters, the running statistics and the optimizer's moments, each
+            ``(..., P)``; the first is the network's own memory.
+        updates: how many updates have been made.
+        active: ``(E,)``, or ``(1,)`` for a single network: the members that still train.
+    """
+
+    network: Network
+    optimizer: Optimizer
+    updates: int = 0
+    epochs: int = 0
+    buffers: list[Array] = field(default_factory=list)
+    active: np.ndarray = field(default_factory=lambda: np.ones(1, dtype=bool))
+
+    def __post_init__(self) -> None:
+        network = self.network
+        shape = tuple(network.parameters.shape)
+        self.active = np.ones(network.members or 1, dtype=bool)
+        self.buffers = [network.parameters, network.statistics.flat] + [
+            network.backend.zeros(shape, network.dtype) for _ in range(self.optimizer.rule.states)
+        ]
+
+    @property
+    def theta(self) -> Array:
+        """The flat parameters."""
+        return self.buffers[0]
+
+    @property
+    def moments(self) -> list[Array]:
+        """The optimizer's state."""
+        return self.buffers[2:]
+
+    def snapshot(self, into: list[Array] | None = None) -> list[Array]:
+        """Copies of all buffers, in new memory or in that of an earlier snapshot."""
+        if into is None:
+            return [self.network.backend.xp.asarray(buffer, copy=True) for buffer in self.buffers]
+        for kept, buffer in zip(into, self.buffers, strict=True):
+            kept[...] = buffer
+        return into
+
+    def restore(self, snapshot: list[Array], members: np.ndarray) -> None:
+        """Write a snapshot back for the members of a boolean mask ``(E,)``."""
+        for buffer, kept in zip(self.buffers, snapshot, strict=True):
+            if self.network.members is None:
+                buffer[...] = kept
+                continue
+            for member in np.flatnonzero(members):
+                buffer[int(member), ...] = kept[int(member), ...]
+
+    def finite(self) -> np.ndarray:
+        """For each member whether all its parameters and statistics are finite numbers."""
+        xp, to_numpy = self.network.backend.xp, self.network.backend.to_numpy
+        sums = [np.atleast_1d(to_numpy(xp.sum(buffer, axis=-1))) for buffer in self.buffers[:2]]
+        finite: np.ndarray = np.isfinite(sums[0] + sums[1])
+        if not finite.all():
+            # A sum of finite numbers may overflow; only now is it worth a look at each of them.
+            checks = [to_numpy(xp.all(xp.isfinite(b), axis=-1)) for b in self.buffers[:2]]
+            finite = np.atleast_1d(np.logical_and(*checks))
+        return finite

@@ -1,0 +1,196 @@
+"""One training step: gather a batch, forward, loss, backward, update.
+
+The step is written once, in `Step.differentiate` and `Step.update`, with primitives only. Called
+with arrays it runs, on any array library; called with symbols it is recorded into a plan.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from mlpcore.backend.dispatch import Array
+from mlpcore.functions.gather import gather_rows, gather_values
+from mlpcore.functions.updates import gradient_norm
+from mlpcore.layers import Pass
+from mlpcore.training.batches import Batches
+from mlpcore.training.data import Data
+from mlpcore.training.state import State
+from mlpcore.training.timetable import Timetable
+
+
+class Step(ABC):
+    """What a step reads and writes, and the two halves of its mathematics.
+
+    Attributes:
+        gradient: the gradient of the last step, ``(..., P)``.
+    """
+
+    def __init__(self, state: State, data: Data, timetable: Timetable, batches: Batches):
+        network = state.network
+        self.state, self.data, self.timetable, self.batches = state, data, timetable, batches
+        self.gradient = network.backend.zeros(tuple(state.theta.shape), network.dtype)
+        common = state.optimizer.common
+        penalised = any(np.any(np.asarray(common[name])) for name in ("l2", "weight_decay"))
+        mask = network.layout.mask(("weight",))
+        self.mask = network.backend.asarray(mask, network.dtype) if penalised else None
+
+    @abstractmethod
+    def run(self, first: int, last: int, active: np.ndarray) -> np.ndarray:
+        """Steps ``first`` to ``last - 1``; for each member -1, or the step it stopped at."""
+
+    def gather(self, x: Any, target: Any, weight: Any, index: Any) -> tuple[Any, Any, Any]:
+        """The rows of a batch: features, targets and weights."""
+        labels = target.ndim < 2
+        return (
+            gather_rows(x, index),
+            gather_values(target, index) if labels else gather_rows(target, index),
+            None if weight is None else gather_values(weight, index),
+        )
+
+    def differentiate(
+        self,
+        batch: tuple[Any, Any, Any],
+        p: Any,
+        s: Any,
+        g: Any,
+        count: Any,
+        loss: Any,
+        guard: Callable[[Any], None],
+    ) -> None:
+        """Forward, loss and backward; ``guard`` sees the loss before anything is changed."""
+        network = self.state.network
+        run = Pass(training=True, draws=network.identity.keys, step=count)
+        x, target, weight = batch
+        logits, saved = network.propagate(x, p, s, run)
+        value, dz = network.loss_function.value_and_gradient(
+            logits, target, weight, out=(loss, None), **network.loss_settings
+        )
+        guard(value)
+        for layer, kept, statistics in zip(network.layers, saved, s):
+            layer.settle(kept, statistics)
+        network.backpropagate(dz, saved, p, g, run)
+
+    def update(
+        self, theta: Any, gradient: Any, mask: Any, moments: list[Any], rate: Any, count: Any
+    ) -> None:
+        """The optimizer's rule over the flat buffer, in place."""
+        optimizer = self.state.optimizer
+        common = optimizer.common
+        norm = None
+        if common["clip_norm"] is not None:
+            norm = gradient_norm(
+                gradient, theta, mask, l2=common["l2"], clip_value=common["clip_value"]
+            )
+        optimizer.rule(
+            theta,
+            gradient,
+            mask,
+            norm,
+            *moments,
+            learning_rate=rate,
+            step=count,
+            out=(theta, *moments),
+            **common,
+            **optimizer.hyperparameters,
+        )
+
+
+class FunctionalStep(Step):
+    """The step run call by call: the reference, and the way for every array library."""
+
+    def run(self, first: int, last: int, active: np.ndarray) -> np.ndarray:
+        """Steps ``first`` to ``last - 1``; for each member -1, or the step it stopped at."""
+        active = active.copy()
+        stopped = np.full(active.shape, -1)
+        for step in range(first, last):
+            if not active.any():
+                break
+            self._run(step, active, stopped)
+        return stopped
+
+    def _run(self, step: int, active: np.ndarray, stopped: np.ndarray) -> None:
+        state, timetable, network = self.state, self.timetable, self.state.network
+        size = self.batches.size
+        index = network.backend.asarray(
+            timetable.order[..., step * size : (step + 1) * size], "int64"
+        )
+        batch = self.gather(self.data.x, self.data.target, self.data.weight, index)
+        before: list[Array] = []
+
+        def guard(loss: Any) -> None:
+            timetable.losses[step, ...] = network.backend.to_numpy(loss)
+            failed = active & ~np.isfinite(np.atleast_1d(timetable.losses[step, ...]))
+            stopped[failed] = step
+            active[failed] = False
+            if not active.all():
+                before.extend(state.snapshot())
+
+        views = network.named.views, network.statistics.views, network.layout.views(self.gradient)
+        count = int(timetable.counts[step])
+        self.differentiate(batch, *views, count, None, guard)
+        rate = timetable.rates[step, ...]
+        self.update(
+            state.theta,
+            self.gradient,
+            self.mask,
+            state.moments,
+            float(rate) if rate.ndim == 0 else rate,
+            count,
+        )
+        if before:
+            state.restore(before, ~active)
+
+
+class RecordedStep(Step):
+    """The step recorded once for each batch shape and replayed by the backend."""
+
+    def __init__(self, state: State, data: Data, timetable: Timetable, batches: Batches):
+        super().__init__(state, data, timetable, batches)
+        self._full = self._record(batches.size) if batches.full else None
+        self._last = self._record(batches.last) if batches.last else None
+
+    def run(self, first: int, last: int, active: np.ndarray) -> np.ndarray:
+        """Steps ``first`` to ``last - 1``; for each member -1, or the step it stopped at."""
+        full = self.batches.full
+        stopped = np.full(active.shape, -1)
+        if self._full is not None and first < full:
+            stopped = self._full.run(first, min(last, full), active)
+        if self._last is not None and last > full:
+            alive = active & (stopped < 0)
+            tail = self._last.run(full, full + 1, alive)
+            stopped = np.where(stopped < 0, tail, stopped)
+        return stopped
+
+    def _record(self, rows: int) -> Any:
+        state, timetable, network = self.state, self.timetable, self.state.network
+        plan = network.backend.plan()
+        symbol, symbols = plan.symbol, plan.symbols
+        index = symbol(timetable.order[..., :rows], self.batches.size * timetable.order.itemsize)
+        count = symbol(timetable.counts[0, ...], timetable.counts.strides[0])
+        rate = symbol(timetable.rates[0, ...], timetable.rates.strides[0])
+        loss = symbol(timetable.losses[0, ...], timetable.losses.strides[0])
+        data = self.data
+        batch = self.gather(symbol(data.x), symbol(data.target), symbol(data.weight), index)
+        self.differentiate(
+            batch,
+            symbols(network.named.views),
+            symbols(network.statistics.views),
+            symbols(network.layout.views(self.gradient)),
+            count,
+            loss,
+            plan.stop_if_not_finite,
+        )
+        self.update(
+            symbol(state.theta),
+            symbol(self.gradient),
+            symbol(self.mask),
+            [symbol(moment) for moment in state.moments],
+            rate,
+            count,
+        )
+        plan.finish()
+        return plan

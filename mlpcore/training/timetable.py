@@ -1,0 +1,64 @@
+"""The timetable of an epoch: the order of the rows, and what changes from step to step."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from mlpcore.backend.random import permutation
+from mlpcore.network import Network
+from mlpcore.training.batches import Batches
+from mlpcore.training.data import Data
+from mlpcore.training.optimizers import Optimizer
+
+
+class Timetable:
+    """What changes from step to step, laid out for a whole epoch before it runs.
+
+    Attributes:
+        rate: the learning rate over time.
+        order: the rows in the order of the epoch, ``(n,)`` or ``(E, n)``.
+        rates: the learning rate of each step, ``(steps,)`` or ``(steps, E)``.
+        counts: the number of each update, ``(steps,)``, from 1.
+        losses: room for the loss of each step, ``(steps,)`` or ``(steps, E)``.
+    """
+
+    def __init__(
+        self, network: Network, optimizer: Optimizer, data: Data, batches: Batches, shuffle: bool
+    ):
+        self._network = network
+        self.rate = optimizer.schedule.start()
+        self._constant = optimizer.constant_rate
+        self._batches = batches
+        self._weight = None if data.weight is None else network.backend.to_numpy(data.weight)
+        self._shuffle = shuffle
+        stack = () if network.members is None else (network.members,)
+        rows = np.arange(batches.rows, dtype=np.int64)
+        self._rows = np.ascontiguousarray(np.broadcast_to(rows, (*stack, batches.rows)))
+        self.order = self._rows.copy()
+        self.rates = np.zeros((batches.steps, *stack))
+        self.counts = np.zeros(batches.steps, dtype=np.int64)
+        self.losses = np.zeros((batches.steps, *stack), dtype=network.dtype)
+
+    def lay_out(self, epoch: int, updates: int) -> None:
+        """Fill in the order, rates and counts of an epoch that starts after so many updates."""
+        if self._shuffle:
+            permutation(self._rows, epoch=epoch, out=self.order, **self._network.identity.keys)
+        steps = self._batches.steps
+        if self._constant:
+            self.rates[...] = self.rate(0.0)
+        else:
+            for step in range(steps):
+                self.rates[step] = self.rate(epoch + step / steps)
+        self.counts[...] = np.arange(updates + 1, updates + 1 + steps)
+
+    def shares(self) -> np.ndarray:
+        """Each batch's share of the epoch's weight, ``(steps, 1)`` or ``(steps, E)``."""
+        starts = np.arange(0, self._batches.rows, self._batches.size)
+        if self._weight is None:
+            sums = np.diff(starts, append=self._batches.rows)[:, None]
+        else:
+            weight = np.broadcast_to(self._weight, self.order.shape)
+            ordered = np.take_along_axis(weight, self.order, axis=-1)
+            sums = np.add.reduceat(ordered, starts, axis=-1, dtype=np.float64).T
+        shares: np.ndarray = sums / np.sum(sums, axis=0)
+        return shares if self.losses.ndim == 2 else shares.reshape(-1)

@@ -1,0 +1,307 @@
+"""Floor 6: the commands, on real files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import mlpcore as mc
+from mlpcore import cli, io
+from mlpcore.testing import Report
+
+pandas = pytest.importorskip("pandas")
+pytest.importorskip("typer")
+pytest.importorskip("safetensors")
+pytest.importorskip("matplotlib")
+
+from typer.testing import CliRunner  # noqa: E402
+
+from mlpcore.cli import app as commands  # noqa: E402
+from mlpcore.cli import backends  # noqa: E402
+from mlpcore.cli.app import app  # noqa: E402
+
+QUICK = ("--hidden", "16", "--dropout", "0", "--learning-rate", "0.01", "--backend", "cpu")
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Each test runs in a directory of its own, on a screen that does not wrap."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "200")
+    return tmp_path
+
+
+def run(*arguments: Any, code: int = 0) -> str:
+    """What a command prints; its exit code is checked."""
+    result = CliRunner().invoke(app, list(map(str, arguments)))
+    assert result.exit_code == code, result.output
+    return result.output
+
+
+def houses(rows: int = 200) -> Any:
+    """Numbers, categories and gaps; the price follows from them."""
+    rng = np.random.default_rng(0)
+    area, kind = rng.uniform(30, 200, rows), rng.choice(["flat", "house", "villa"], rows)
+    price = 2.0 * area + np.select([kind == "flat", kind == "house"], [0, 80], 300)
+    area[::20] = np.nan
+    kind[::31] = ""
+    frame = pandas.DataFrame({"id": [f"no {i}" for i in range(rows)], "area": area, "kind": kind})
+    return frame.assign(kind=frame["kind"].replace("", None), price=price, dear=price > 300)
+
+
+def brightness(path: Path) -> Any:
+    """The picture as grey values."""
+    image = pytest.importorskip("matplotlib.image").imread(path)
+    return image[..., :3].mean(axis=-1)
+
+
+def write(frame: Any, name: str) -> Path:
+    path = Path(name)
+    if path.suffix == ".csv":
+        frame.to_csv(path, index=False)
+    elif path.suffix == ".parquet":
+        pytest.importorskip("pyarrow")
+        frame.to_parquet(path)
+    else:
+        columns = {column: frame[column].to_numpy() for column in frame}
+        np.savez(path, **{n: c.astype(str) if c.dtype == object else c for n, c in columns.items()})
+    return path
+
+
+def test_digits() -> None:
+    pytest.importorskip("sklearn")
+    output = run("train", "digits", "--epochs", 3, *QUICK)
+    lines = [line for line in output.splitlines() if line.startswith("epoch ")]
+    assert len(lines) == 3
+    assert "training loss" in lines[0]
+    assert "held out loss" in lines[0]
+    assert "held-out accuracy" in output
+    for name in ("model.safetensors", "curves.png"):
+        assert str(Path("mlpcore-runs", "digits", name)) in output
+    curves = brightness(Path("mlpcore-runs/digits/curves.png"))
+    assert curves.shape[0] > 500
+    assert 0.01 < (curves < 0.9).mean() < 0.5
+
+    table = io.digits_table()
+    columns = {name: table.column(name) for name in table.names if name != "digit"}
+    pandas.DataFrame(columns).to_csv("scans.csv", index=False)
+    assert "1797 predictions in predictions.csv" in run(
+        "predict", "mlpcore-runs/digits/model.safetensors", "scans.csv"
+    )
+    predictions = pandas.read_csv("predictions.csv")
+    assert (predictions["prediction"] == table.column("digit")).mean() > 0.85
+
+
+@pytest.mark.parametrize("name", ["houses.csv", "houses.parquet", "houses.npz"])
+def test_classification(name: str) -> None:
+    frame = houses()
+    file = write(frame.drop(columns="price"), name)
+    output = run("train", file, "--target", "dear", "--ignore", "id", "--epochs", 30, *QUICK)
+    assert "held-out accuracy" in output
+    run("predict", "mlpcore-runs/houses/model.safetensors", file, "--out", "out.csv")
+    predictions = pandas.read_csv("out.csv")
+    assert list(predictions) == ["prediction", "probability_False", "probability_True"]
+    assert (predictions["prediction"] == frame["dear"]).mean() > 0.85
+    shares = predictions[["probability_False", "probability_True"]].sum(axis=1)
+    np.testing.assert_allclose(shares, 1, rtol=1e-5)
+
+
+def test_regression() -> None:
+    frame = houses()
+    file = write(frame.drop(columns="dear"), "houses.csv")
+    output = run(
+        "train", file, "--target", "price", "--ignore", "id", "--epochs", 40, "--out", "r", *QUICK
+    )
+    assert "held-out root-mean-square error of price" in output
+    assert "held-out R²" in output
+    assert brightness(Path("r/curves.png")).std() > 0.05
+    later = write(frame.drop(columns=["id", "price", "dear"]), "later.csv")
+    run("predict", "r/model.safetensors", later)
+    predicted = pandas.read_csv("predictions.csv")["prediction"]
+    assert np.corrcoef(predicted, frame["price"])[0, 1] > 0.9
+
+
+def test_task_is_overridable() -> None:
+    file = write(pandas.DataFrame({"x": range(60), "y": [i % 5 for i in range(60)]}), "data.csv")
+    arguments = ("train", file, "--target", "y", "--epochs", 1, *QUICK)
+    assert "held-out accuracy" in run(*arguments)
+    assert "held-out R²" in run(*arguments, "--task", "regression")
+
+
+def test_options_reach_the_network() -> None:
+    file = write(houses().drop(columns=["id", "price"]), "houses.csv")
+    run(
+        *("train", file, "--target", "dear", "--epochs", 1, "--backend", "cpu", "--seed", 3),
+        *("--hidden", "8,4", "--activation", "tanh", "--normalization", "layer"),
+        *("--dropout", 0.5, "--optimizer", "sgd(momentum=0.9)", "--learning-rate", 0.1),
+    )
+    configuration = mc.load("mlpcore-runs/houses/model.safetensors").configuration
+    assert configuration["sizes"] == [4, 8, 4, 2]
+    assert configuration["activation"] == "tanh"
+    assert configuration["normalization"] == "layer"
+    assert configuration["dropout"] == 0.5
+    assert configuration["seed"] == 3
+
+
+def test_no_hidden_layer_and_quiet() -> None:
+    file = write(houses().drop(columns=["id", "price"]), "houses.csv")
+    output = run("train", file, "--target", "dear", "--hidden", "", "--epochs", 2, "--quiet")
+    assert "epoch 1" not in output
+    assert "held-out accuracy" in output
+
+
+def test_the_same_seed_gives_the_same_model() -> None:
+    file = write(houses().drop(columns=["id", "price"]), "houses.csv")
+    for out in ("one", "two"):
+        run("train", file, "--target", "dear", "--epochs", 2, "--out", out, *QUICK)
+    one, two = (Path(out, "model.safetensors").read_bytes() for out in ("one", "two"))
+    assert one == two
+
+
+def test_digits_compare_the_backends(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("sklearn")
+    monkeypatch.setattr(backends, "at_hand", lambda: ["cpu", "cpu"])
+    output = run("train", "digits", "--epochs", 1, "--hidden", 8, "--dropout", 0)
+    assert "times as fast as cpu" in output
+    assert "The trained parameters differ by 0 at most" in output
+
+
+def test_interrupted_before_the_first_epoch(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mc.MLP, "fit", lambda *_, **__: mc.History(stopped="interrupted"))
+    file = write(houses().drop(columns=["id", "price"]), "houses.csv")
+    assert "nothing was saved" in run("train", file, "--target", "dear", *QUICK, code=130)
+
+
+def test_info() -> None:
+    output = run("info")
+    for fact in ("mlpcore", np.__version__, "backend cpu", "kernels", "threads", "BLAS"):
+        assert fact in output
+
+
+def test_info_tells_why_there_is_no_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_gpu(name: str) -> None:
+        if name != "cpu":
+            raise RuntimeError("the reason why")
+
+    monkeypatch.setattr(backends, "backend", no_gpu)
+    assert backends.at_hand() == ["cpu"]
+    assert "the reason why" in run("info")
+
+
+def test_every_gpu_is_listed(monkeypatch: pytest.MonkeyPatch) -> None:
+    def two_gpus(name: str) -> None:
+        if name not in ("cpu", "gpu", "gpu:0", "gpu:1"):
+            raise RuntimeError("no more")
+
+    monkeypatch.setattr(backends, "backend", two_gpus)
+    assert backends.at_hand() == ["cpu", "gpu:0", "gpu:1"]
+    assert backends.why_no_gpu() == ""
+    assert "backend gpu:1" in run("info")
+
+
+def test_check() -> None:
+    output = run("check")
+    assert "relu" in output
+    assert "network" in output
+    assert "gradients are right" in output
+
+
+def test_check_finds_faults(monkeypatch: pytest.MonkeyPatch) -> None:
+    reports = [Report("right one", 1e-9, True, ""), Report("relu", 0.5, False, "worst at 3")]
+    monkeypatch.setattr("mlpcore.cli.check.check_all", lambda: reports)
+    output = run("check", code=1)
+    assert "relu: worst at 3" in output
+    assert "1 of 2 gradients are wrong" in output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("train", "none.csv", "--target", "x"), "none.csv: No such file or directory"),
+        (("train", "data.txt", "--target", "x"), "ends in '.txt', expected .csv"),
+        (("train", "data.csv"), "got no --target, expected the column to predict, one of 'x', 'y'"),
+        (("train", "data.csv", "--target", "z"), "data.csv: got no column 'z'"),
+        (("train", "data.csv", "--target", "y", "--task", "magic"), "got task='magic'"),
+        (("train", "data.csv", "--target", "y", "--held-out", "2"), "held-out fraction of 2"),
+        (("train", "data.csv", "--target", "y", "--hidden", "a"), "got --hidden 'a'"),
+        (("train", "data.csv", "--target", "y", "--hidden", "0"), "expected at least two positive"),
+        (("train", "data.csv", "--target", "y", "--activation", "rleu"), "the nearest is 'relu'"),
+        (("train", "data.csv", "--target", "y", "--optimizer", "adan"), "nearest is 'adam'"),
+        (("train", "data.csv", "--target", "y", "--dropout", "1.5"), "got dropout=1.5"),
+        (("train", "data.csv", "--target", "y", "--backend", "tpu"), "got backend='tpu'"),
+        (("train", "data.csv", "--target", "y", "--out", "data.csv"), "data.csv: File exists"),
+        (("predict", "none.safetensors", "data.csv"), "none.safetensors: No such file"),
+        (("predict", "data.csv", "data.csv"), "not a safetensors file"),
+        (("predict", "bare.safetensors", "data.csv"), "got a model without preprocessing"),
+        (("predict", "good.safetensors", "data.csv", "--out", "o.txt"), "ends in .csv"),
+        (("predict", "good.safetensors", "data.csv", "--out", "data.csv"), "choose another --out"),
+        (("predict", "good.safetensors", "other.csv"), "other.csv: got no column 'x'"),
+        (("predict", "odd.safetensors", "data.csv"), "odd.safetensors: got a network"),
+    ],
+)
+def test_errors_are_one_line(arguments: tuple[str, ...], message: str) -> None:
+    frame = pandas.DataFrame({"x": range(20), "y": [0, 1] * 10})
+    write(frame, "data.csv")
+    write(frame.rename(columns={"x": "w"}), "other.csv")
+    preprocessing = io.Preprocessing.fit(io.read_table("data.csv"), "y")
+    mc.MLP([1, 2]).save("bare.safetensors")
+    io.save(mc.MLP([1, 2]), "good.safetensors", preprocessing)
+    io.save(mc.MLP([3, 2]), "odd.safetensors", preprocessing)
+    output = run(*arguments, code=2)
+    assert output.startswith("mlpcore: ")
+    assert output.count("\n") == 1
+    assert message in output
+
+
+def test_divergence_is_one_line() -> None:
+    file = write(houses().drop(columns=["id", "dear"]), "houses.csv")
+    output = run(
+        *("train", file, "--target", "price", "--quiet", "--optimizer", "sgd"),
+        *("--learning-rate", "1e30"),
+        code=2,
+    )
+    assert output.startswith("mlpcore: ")
+
+
+@pytest.mark.parametrize("place", [0, 3])
+def test_debug_shows_the_fault(place: int) -> None:
+    arguments = ["train", "none.csv", "--target", "x"]
+    result = CliRunner().invoke(app, [*arguments[:place], "--debug", *arguments[place:]])
+    assert isinstance(result.exception, FileNotFoundError)
+
+
+def test_predictions_of_no_rows() -> None:
+    write(pandas.DataFrame({"x": range(20), "y": [0, 1] * 10}), "data.csv")
+    io.save(
+        mc.MLP([1, 2]),
+        "net.safetensors",
+        io.Preprocessing.fit(io.read_table("data.csv"), "y"),
+    )
+    Path("empty.csv").write_text("x\n")
+    assert "0 predictions" in run("predict", "net.safetensors", "empty.csv")
+    assert Path("predictions.csv").read_text().splitlines() == [
+        "prediction,probability_0,probability_1"
+    ]
+
+
+def test_without_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing(module: str, extra: str) -> None:
+        raise ImportError(f"got no {module}; install mlpcore[{extra}]")
+
+    monkeypatch.setattr(cli, "require", missing)
+    with pytest.raises(SystemExit, match="got no typer"):
+        cli.main()
+
+
+def test_main_runs_the_commands(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.argv", ["mlpcore", "--help"])
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    assert ended.value.code == 0
+    assert "train" in capsys.readouterr().out
+    assert commands.app is app
