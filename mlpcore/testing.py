@@ -23,7 +23,9 @@ from mlpcore.functions.losses import (
     squared_error,
 )
 from mlpcore.functions.softmax import softmax
+from mlpcore.layers import Affine, BatchNorm, Dropout, Layer, LayerNorm, Pass
 from mlpcore.network import Network
+from mlpcore.network.parameters import Layout
 
 #: The largest relative error that passes.
 TOLERANCE = 1e-6
@@ -169,6 +171,38 @@ def check_loss(
     )
 
 
+def check_layer(layer: Layer, x: Any, *, tolerance: float = TOLERANCE) -> Report:
+    """Compare a layer's backward, by its input and by each parameter, with central differences.
+
+    >>> from mlpcore.layers import Affine
+    >>> check_layer(Affine(3, 2, first=False), np.ones((4, 3))).passed
+    True
+    """
+    numbers = np.random.default_rng(0)
+    x = np.asarray(x, dtype=np.float64)
+    layout = Layout([{"x": x.shape}, layer.parameters])
+    start = numbers.standard_normal(layout.size)
+    layout.views(start)[0]["x"][...] = x
+    statistics = {name: np.zeros(shape) for name, shape in layer.statistics.items()}
+    run = Pass(training=True, draws={"seed": 0, "member": 0})
+
+    def forward(flat: np.ndarray) -> Any:
+        own, p = layout.views(flat)
+        return layer.forward(own["x"], p, statistics, run)
+
+    y, saved = forward(start)
+    dy = numbers.standard_normal(y.shape)
+    gradient = np.zeros(layout.size)
+    dx, g = layout.views(gradient)
+    dx["x"][...] = layer.backward(dy, saved, layout.views(start)[1], g, run)
+    name = f"{type(layer).__name__.lower()} layer"
+
+    def value(flat: np.ndarray) -> np.ndarray:
+        return np.atleast_1d(np.sum(dy * forward(flat)[0]))
+
+    return _directions(name, value, start, gradient, tolerance)
+
+
 def check_all() -> list[Report]:
     """Check every function, every loss and some whole networks; what ``mlpcore check`` shows."""
     numbers = np.random.default_rng(1)
@@ -184,6 +218,8 @@ def check_all() -> list[Report]:
         check_loss(huber, x, shares),
         check_loss(poisson_nll, x, shares),
     ]
+    layers = (Affine(7, 5, first=False), BatchNorm(7), LayerNorm(7), Dropout(0.4, number=0))
+    reports += [check_layer(layer, x) for layer in layers]
     rows, labels = numbers.standard_normal((9, 5)), np.arange(9) % 3
     whole: tuple[dict[str, Any], ...] = (
         {"activation": "relu"},
@@ -253,7 +289,7 @@ def _compare(f: Callable[[float], np.ndarray], slope: np.ndarray) -> tuple[float
 
 
 def _direction(numbers: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
-    """Random along the last axis, half of it at rest, so that a kink in one place hides no other."""
+    """Random along the last axis, half of it at rest: a kink in one place hides no other."""
     rest = numbers.random(shape) < 0.5
     rest &= ~rest.all(axis=-1, keepdims=True)
     return np.where(rest, 0.0, numbers.standard_normal(shape))

@@ -84,7 +84,9 @@ def assert_parity(
     expected = expected if isinstance(expected, tuple) else (expected,)
     dtype = next(a for a in arrays if a is not None).dtype
     tolerance = tolerance or (2e-5 if dtype == np.float32 else 1e-12)
-    for got, want in zip(run(primitive, *arrays, like=expected, **parameters), expected, strict=True):
+    for got, want in zip(
+        run(primitive, *arrays, like=expected, **parameters), expected, strict=True
+    ):
         scale = np.max(np.abs(want[np.isfinite(want)]), initial=1e-30)
         np.testing.assert_allclose(got, want, rtol=tolerance, atol=tolerance * float(scale))
 
@@ -108,7 +110,10 @@ def wide_range(rng: np.random.Generator, count: int = 20_000) -> np.ndarray:
 
 def parameter_sets(primitive: Primitive) -> list[dict[str, Any]]:
     """An activation's parameters: the defaults and others."""
-    return [{}, *{"gelu": [{"approximate": "tanh"}], "elu": [{"alpha": 0.7}]}.get(primitive.name, [])]
+    return [
+        {},
+        *{"gelu": [{"approximate": "tanh"}], "elu": [{"alpha": 0.7}]}.get(primitive.name, []),
+    ]
 
 
 @pytest.mark.parametrize("activation", ACTIVATIONS, ids=lambda p: p.name)
@@ -193,7 +198,9 @@ def test_softmax_rows_sum_to_one(instruction_set: str, rng: Any) -> None:
         assert np.abs(run(softmax, x, like=x)[0].sum(axis=-1) - 1).max() < 1e-6
 
 
-@pytest.mark.parametrize("shape", [(0, 3, 2), (1, 1, 1), (5, 3, 7), (33, 16, 20), (70, 41, 150)], ids=str)
+@pytest.mark.parametrize(
+    "shape", [(0, 3, 2), (1, 1, 1), (5, 3, 7), (33, 16, 20), (70, 41, 150)], ids=str
+)
 def test_products(shape: Any, members: Any, dtype: str, instruction_set: str, rng: Any) -> None:
     n, i, o = shape
     x, weight, bias, dz = (
@@ -238,7 +245,9 @@ def test_normalization(k: int, members: Any, dtype: str, instruction_set: str, r
     for function in (batch_norm, layer_norm):
         assert_parity(function, x, gamma, beta)
         _, m, v = function.reference(x, gamma, beta)
-        assert_parity(function.backward, dy, x, gamma, m, v, tolerance=2e-4 if dtype == "float32" else None)
+        assert_parity(
+            function.backward, dy, x, gamma, m, v, tolerance=2e-4 if dtype == "float32" else None
+        )
     assert_parity(normalize, x, gamma, beta, mean, variance, epsilon=1e-3)
     assert_parity(running_average, mean, variance, momentum=0.3, scale=1.1)
 
@@ -255,13 +264,21 @@ def test_updates(rule: Any, size: int, members: Any, dtype: str, rng: Any) -> No
     assert_parity(rule, theta, g, mask, norm, *state, learning_rate=per_member, **full)
     assert_parity(rule, theta, g, None, None, *state, learning_rate=0.1, step=2)
     expected = rule.reference(theta, g, mask, None, *state, learning_rate=0.1, step=2)
-    _cpu.call(rule.name, [theta, g, mask, None, *state], [theta, *state], {"learning_rate": 0.1, "step": 2}, 2)
+    _cpu.call(
+        rule.name,
+        [theta, g, mask, None, *state],
+        [theta, *state],
+        {"learning_rate": 0.1, "step": 2},
+        2,
+    )
     for got, want in zip((theta, *state), expected, strict=True):
         np.testing.assert_allclose(got, want, rtol=1e-5, atol=1e-6)
 
 
 @pytest.mark.parametrize("scale", [0.0, 1.0, 1e30, inf])
-def test_gradient_norm(scale: float, members: Any, dtype: str, instruction_set: str, rng: Any) -> None:
+def test_gradient_norm(
+    scale: float, members: Any, dtype: str, instruction_set: str, rng: Any
+) -> None:
     g, theta = rng.normal(size=(2, *members, 4099)).astype(dtype)
     g[..., 7] *= scale
     g[..., 8:10] *= scale if scale < inf else 1.0
@@ -281,7 +298,10 @@ def test_dropout(shape: Any, members: Any, dtype: str, instruction_set: str, rng
 
 def test_gather(members: Any, dtype: str, rng: Any) -> None:
     index = rng.integers(0, 50, size=(*members, 13))
-    for x in (rng.normal(size=(50, 4)).astype(dtype), rng.normal(size=(*members, 50, 4)).astype(dtype)):
+    for x in (
+        rng.normal(size=(50, 4)).astype(dtype),
+        rng.normal(size=(*members, 50, 4)).astype(dtype),
+    ):
         assert_parity(gather_rows, x, index)
         assert_parity(gather_values, np.ascontiguousarray(x[..., 0]), index)
     labels = rng.integers(0, 9, size=50)

@@ -120,7 +120,7 @@ void run_product(const std::vector<Operation>& operations, const Step& step, Fra
 
     const InstructionSet& set = instruction_set();
     const ProductKernels& kernels = operation.float32 ? *set.float32 : *set.float64;
-    if (p.a_row == 1 && p.b_column == 1 && width <= kernels.lanes && m1 - m0 >= 2 * width && !bias &&
+    if (p.a_row == 1 && p.b_column == 1 && 2 * width <= kernels.lanes && m1 - m0 >= 2 * width && !bias &&
         operation.followers.empty()) {
         if (sums) sum_columns(operation, arrays, n0, n1);
         const auto run = [&](auto zero) {

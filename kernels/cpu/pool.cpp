@@ -1,5 +1,6 @@
 #include "pool.h"
 
+#include <chrono>
 #include <mutex>
 #include <thread>
 #include <vector>
@@ -25,8 +26,9 @@ void pause_briefly() {
 #endif
 }
 
-// About ten microseconds: longer than two threads drift apart in a step, shorter than a time slice.
-constexpr int spins = 400;
+// Longer than it takes to wake a thread: with less, each would find the other asleep at every barrier
+// from the first sleep on. Far shorter than a time slice, should another process hold the processor.
+constexpr std::chrono::microseconds spin_time{50};
 
 class Pool {
   public:
@@ -113,10 +115,13 @@ void Barrier::wait() {
 }
 
 void wait_while(const std::atomic<int>& value, int old) {
-    for (int i = 0; i < spins; ++i) {
-        if (value.load(std::memory_order_acquire) != old) return;
-        pause_briefly();
-    }
+    const auto end = std::chrono::steady_clock::now() + spin_time;
+    do {
+        for (int i = 0; i < 32; ++i) {
+            if (value.load(std::memory_order_acquire) != old) return;
+            pause_briefly();
+        }
+    } while (std::chrono::steady_clock::now() < end);
     while (value.load(std::memory_order_acquire) == old) value.wait(old, std::memory_order_acquire);
 }
 

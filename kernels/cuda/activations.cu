@@ -61,10 +61,13 @@ MLPCORE_END
 
 using namespace mlpcore;
 
-#define ACTIVATION(name, F)                        \
-    KERNEL(name, 256, activation<F, Storage>)      \
+#define ACTIVATION(name, F)                   \
+    KERNEL(name, 256, activation<F, Storage>) \
     KERNEL(name##_backward, 256, activation_backward<F, Storage>)
 
+#ifdef MLPCORE_ONLY
+MLPCORE_EXPAND(ACTIVATION, MLPCORE_ONLY)
+#else
 ACTIVATION(identity, Identity)
 ACTIVATION(step, Step)
 ACTIVATION(sigmoid, Sigmoid)
@@ -81,3 +84,4 @@ ACTIVATION(softplus, Softplus)
 ACTIVATION(hard_sigmoid, HardSigmoid)
 ACTIVATION(hard_tanh, HardTanh)
 ACTIVATION(exponential, Exponential)
+#endif

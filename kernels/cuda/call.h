@@ -42,6 +42,8 @@ struct Call {
     }
 };
 
+static_assert(sizeof(Call) == 69 * 8, "mlpcore/backend/cuda packs 69 words");
+
 // The settings of one member, as the functions of kernels/include take them.
 template <int N>
 struct Values {
@@ -61,7 +63,8 @@ MLPCORE_DEVICE void each_member(const Call& call, F run) {
 
 MLPCORE_END
 
-// One file is compiled for one storage type at a time: -DMLPCORE_STORAGE=f32, f64, f16 or bf16.
+// A file is compiled for one storage type at a time, MLPCORE_STORAGE: f32, f64, f16, bf16 or i64.
+// MLPCORE_ONLY names the one function to compile of a file with many, as in "relu, Relu".
 #ifndef MLPCORE_STORAGE
 #define MLPCORE_STORAGE f32
 #endif
@@ -74,6 +77,7 @@ using i64 = int64_t;
 using Storage = MLPCORE_STORAGE;
 }  // namespace mlpcore
 
+#define MLPCORE_EXPAND(macro, ...) macro(__VA_ARGS__)
 #define MLPCORE_JOIN_(name, storage) name##_##storage
 #define MLPCORE_JOIN(name, storage) MLPCORE_JOIN_(name, storage)
 // KERNEL(relu, 256, body) defines relu_f32 and its like, for blocks of at most 256 threads.

@@ -10,16 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from mlpcore.backend.blas import find_blas
 from mlpcore.backend.dispatch import Array, Implementation, Primitive, providers, results
 from mlpcore.backend.memory import aligned_zeros
-
-#: Products outside a plan go through the array library's own matmul, which has its own threads.
-_LEFT_TO_THE_LIBRARY = {
-    "affine",
-    "affine_input_gradient",
-    "affine_weight_gradient",
-}
 
 
 @functools.cache
@@ -46,6 +38,8 @@ def products() -> str:
 
     Looked for at the first plan only: finding SciPy's costs more than importing mlpcore.
     """
+    from mlpcore.backend.blas import find_blas
+
     blas = find_blas()
     if blas is None:
         return "own"
@@ -85,13 +79,13 @@ def _names() -> frozenset[str]:
 
 def _fused(primitive: Primitive, arrays: tuple[Array, ...]) -> Implementation | None:
     """The kernel of a primitive's name, where every array is one that kernels take."""
-    if primitive.name in _LEFT_TO_THE_LIBRARY:
-        return None
     if not all(array is None or type(array) is np.ndarray for array in arrays):
         return None
     first = next((array for array in arrays if array is not None), None)
     if first is None or first.dtype.kind not in "fi" or primitive.name not in _names():
         return None
+    if primitive.name.startswith("affine"):
+        products()
 
     def call(*arrays: Array, out: Any = None, **parameters: Any) -> Any:
         places, returned = results(primitive, arrays, out, aligned_zeros)

@@ -32,7 +32,7 @@ def namespace(*arrays: Array | None) -> Namespace:
     """
     found: Namespace = None
     for array in arrays:
-        if array is None or isinstance(array, (bool, int, float)):
+        if array is None or type(array) in (bool, int, float):
             continue
         xp = _namespaces.get(type(array)) or _look_up(array)
         if found is None:

@@ -117,8 +117,7 @@ def uniform(
 ) -> Array:
     """Uniform numbers, ``u = (word + 1/2) / 2^32``: float64, in (0, 1) without its ends.
 
-    Args:
-        seed, member, purpose, step, count, layer, xp, device: as in ``philox_words``.
+    The arguments are those of ``philox_words``.
 
     Returns:
         A float64 array ``(..., count)``.
@@ -142,10 +141,8 @@ def normal(
 ) -> Array:
     """Standard normal numbers, two from each two uniform ones ``u``, ``v``.
 
-    ``sqrt(-2 log u) cos(2 pi v)`` and ``sqrt(-2 log u) sin(2 pi v)``.
-
-    Args:
-        seed, member, purpose, step, count, layer, xp, device: as in ``philox_words``.
+    ``sqrt(-2 log u) cos(2 pi v)`` and ``sqrt(-2 log u) sin(2 pi v)``; the arguments are those of
+    ``philox_words``.
 
     Returns:
         A float64 array ``(..., count)``.

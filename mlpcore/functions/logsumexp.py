@@ -36,10 +36,7 @@ def _shape_of_x(dy: Array, x: Array, y: Array) -> tuple[int, ...]:
     return tuple(x.shape)
 
 
-@primitive(shapes=_shape_of_x)
+@logsumexp.derivative_with(shapes=_shape_of_x)
 def logsumexp_backward(dy: Array, x: Array, y: Array) -> Array:
     """``dx_i = dy softmax(x)_i``; ``exp(x - y)`` would lose the digits that a large shift costs."""
     return dy[..., None] * softmax.reference(x)
-
-
-logsumexp.backward = logsumexp_backward

@@ -32,12 +32,12 @@ class Identity:
         """From the public ``seed`` and ``members``."""
         try:
             seeds = np.asarray(list(seed) if isinstance(seed, range) else seed)
-            whole = seeds.dtype.kind in "iu" and bool(np.all(seeds >= 0))
+            whole = seeds.dtype.kind in "iu" and bool(np.all((seeds >= 0) & (seeds < 2**63)))
         except (TypeError, ValueError):
             whole = False
         if not whole:
             raise ValueError(
-                f"got seed={seed!r}, expected an integer of at least 0, or one a member"
+                f"got seed={seed!r}, expected an integer from 0 to 2^63 - 1, or one a member"
             )
         seeds = seeds.astype(np.int64)
         if members is None and seeds.shape == (2,):

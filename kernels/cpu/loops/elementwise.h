@@ -10,10 +10,13 @@
 #include "mlpcore/normalization.h"
 
 #if defined(__clang__)
+#define MLPCORE_NOT_UNROLLED
 #define MLPCORE_INDEPENDENT _Pragma("clang loop vectorize(assume_safety)")
 #elif defined(__GNUC__)
+#define MLPCORE_NOT_UNROLLED _Pragma("GCC unroll 1")
 #define MLPCORE_INDEPENDENT _Pragma("GCC ivdep")
 #else
+#define MLPCORE_NOT_UNROLLED
 #define MLPCORE_INDEPENDENT __pragma(loop(ivdep))
 #endif
 

@@ -51,7 +51,7 @@ void elementwise_loss(const Work& w) {
         const int whole = size / width * width;
         if (w.arrays[3]) {
             for (int i = 0; i < whole; i += width)
-                for (int l = 0; l < width; ++l) lane[l] += term(i + l);
+                Tile<T>::lanes([&](int l) { lane[l] += term(i + l); });
             for (int i = whole; i < size; ++i) lane[i - whole] += term(i);
         }
         if (!dz) continue;
@@ -84,14 +84,14 @@ void softmax_cross_entropy(const Work& w) {
             tile.load_values(label, w.array<int64_t>(1) + r, count);
         else
             tile.load(y, w.array<T>(1) + offset, count, T(0));
-        for (int l = 0; l < width; ++l) share[l] = shares(r + (l < count ? l : count - 1));
+        tile.lanes([&](int l) { share[l] = shares(r + (l < count ? l : count - 1)); });
         auto target = [&](int64_t s, int l) {
             return f.target(Labels ? T(T(tile.column(s, l)) == label[l]) : y[s * width + l]);
         };
         shifted_exponentials(tile, x, e, top, total);
         if (w.arrays[3]) {
             T log_total[width];
-            for (int l = 0; l < width; ++l) log_total[l] = logarithm_of(total[l]);
+            tile.lanes([&](int l) { log_total[l] = logarithm_of(total[l]); });
             if (Labels && f.spread == T(0)) {
                 // Only the label's own term is not 0.
                 for (int l = 0; l < count; ++l) {
@@ -110,7 +110,7 @@ void softmax_cross_entropy(const Work& w) {
             for (int l = 0; l < count; ++l) sum += share[l] == T(0) ? 0.0 : (double)(share[l] * loss[l]);
         }
         if (dz) {
-            for (int l = 0; l < width; ++l) total[l] = T(1) / total[l];
+            tile.lanes([&](int l) { total[l] = T(1) / total[l]; });
             tile.each(e, [&](int64_t s, int l) {
                 const T gradient = f.gradient(e[s * width + l] * total[l], target(s, l));
                 return share[l] == T(0) ? T(0) : share[l] * gradient;

@@ -35,15 +35,15 @@ void layer_norm(const Work& w) {
         const int64_t offset = r * tile.columns;
         tile.load(x, w.array<T>(0) + offset, count, T(0));
         tile.sum(mean, [&](int64_t s, int l) { return x[s * width + l]; });
-        for (int l = 0; l < width; ++l) mean[l] /= k;
+        tile.lanes([&](int l) { mean[l] /= k; });
         tile.sum(variance, [&](int64_t s, int l) {
             const T d = x[s * width + l] - mean[l];
             return inside(s, l) ? d * d : T(0);
         });
-        for (int l = 0; l < width; ++l) {
+        tile.lanes([&](int l) {
             variance[l] /= k;
             inverse[l] = inverse_deviation(variance[l], epsilon);
-        }
+        });
         tile.each(x, [&](int64_t s, int l) { return normalized(x[s * width + l], mean[l], inverse[l]); });
         T* y = w.array<T>(3) + offset;
         tile.save(x, y, count);
@@ -70,10 +70,10 @@ void layer_norm_backward(const Work& w) {
     T *x = (T*)w.scratch, *h = x + tile.size(), *g = h + tile.size();
     T mean[width], inverse[width], mean_h[width], mean_h_x[width];
     for (int64_t s = 0; s < tile.steps; ++s)
-        for (int l = 0; l < width; ++l) {
+        tile.lanes([&](int l) {
             const int64_t j = tile.column(s, l);
             g[s * width + l] = j < tile.columns ? gamma[j] : T(0);
-        }
+        });
     for (int64_t r = w.begin; r < w.end;) {
         const int count = tile.rows(r, w.end);
         const int64_t offset = r * tile.columns;
@@ -81,12 +81,12 @@ void layer_norm_backward(const Work& w) {
         tile.load(x, w.array<T>(1) + offset, count, T(0));
         tile.load_values(mean, w.array<T>(3) + r, count);
         tile.load_values(inverse, w.array<T>(4) + r, count);
-        for (int l = 0; l < width; ++l) inverse[l] = inverse_deviation(inverse[l], epsilon);
+        tile.lanes([&](int l) { inverse[l] = inverse_deviation(inverse[l], epsilon); });
         tile.each(h, [&](int64_t s, int l) { return h[s * width + l] * g[s * width + l]; });
         tile.each(x, [&](int64_t s, int l) { return normalized(x[s * width + l], mean[l], inverse[l]); });
         tile.sum(mean_h, [&](int64_t s, int l) { return h[s * width + l]; });
         tile.sum(mean_h_x, [&](int64_t s, int l) { return h[s * width + l] * x[s * width + l]; });
-        for (int l = 0; l < width; ++l) mean_h[l] /= k, mean_h_x[l] /= k;
+        tile.lanes([&](int l) { mean_h[l] /= k, mean_h_x[l] /= k; });
         tile.each(h, [&](int64_t s, int l) {
             return normalize_backward(h[s * width + l], x[s * width + l], inverse[l], mean_h[l], mean_h_x[l]);
         });

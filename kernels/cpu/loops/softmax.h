@@ -16,10 +16,10 @@ void softmax(const Work& w) {
         tile.load(x, w.array<T>(0) + r * tile.columns, count, minus_infinity<T>);
         shifted_exponentials(tile, x, e, top, total);
         if (Log) {
-            for (int l = 0; l < width; ++l) total[l] = logarithm_of(total[l]);
+            tile.lanes([&](int l) { total[l] = logarithm_of(total[l]); });
             tile.each(e, [&](int64_t s, int l) { return (x[s * width + l] - top[l]) - total[l]; });
         } else {
-            for (int l = 0; l < width; ++l) total[l] = T(1) / total[l];
+            tile.lanes([&](int l) { total[l] = T(1) / total[l]; });
             tile.each(e, [&](int64_t s, int l) { return e[s * width + l] * total[l]; });
         }
         tile.save(e, w.array<T>(1) + r * tile.columns, count);
@@ -64,10 +64,10 @@ void logsumexp(const Work& w) {
         const int count = tile.rows(r, w.end);
         tile.load(x, w.array<T>(0) + r * tile.columns, count, minus_infinity<T>);
         shifted_exponentials(tile, x, e, top, total);
-        for (int l = 0; l < width; ++l) {
+        tile.lanes([&](int l) {
             const bool infinite = top[l] == top[l] && top[l] - top[l] != T(0);
             total[l] = infinite ? top[l] : top[l] + logarithm_of(total[l]);
-        }
+        });
         tile.save_values(total, w.array<T>(1) + r, count);
         r += count;
     }

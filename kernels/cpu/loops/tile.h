@@ -56,35 +56,38 @@ struct Tile {
         for (int l = 0; l < count; ++l) values[l] = lane[l];
     }
 
-    // Reductions: each lane over its steps, then, where the lanes are one row, over the lanes.
+    // Not unrolled, or the compiler would see single numbers and no vector.
     template <class F>
-    MLPCORE_HD void sum(T* lane, F term) const {
-        for (int l = 0; l < width; ++l) lane[l] = T(0);
-        for (int64_t s = 0; s < steps; ++s)
-            for (int l = 0; l < width; ++l) lane[l] += term(s, l);
-        if (narrow) return;
-        T total = T(0);
-        for (int l = 0; l < width; ++l) total += lane[l];
-        for (int l = 0; l < width; ++l) lane[l] = total;
-    }
-    // NaN wins, and stays.
-    MLPCORE_HD static T larger(T x, T top) { return (x > top) | (x != x) ? x : top; }
-    MLPCORE_HD void maximum(T* lane, const T* tile) const {
-        for (int l = 0; l < width; ++l) lane[l] = tile[l];
-        for (int64_t s = 1; s < steps; ++s)
-            for (int l = 0; l < width; ++l) lane[l] = larger(tile[s * width + l], lane[l]);
-        if (narrow) return;
-        T top = lane[0];
-        for (int l = 1; l < width; ++l) top = larger(lane[l], top);
-        for (int l = 0; l < width; ++l) lane[l] = top;
+    MLPCORE_HD static void lanes(F run) {
+        MLPCORE_INDEPENDENT MLPCORE_NOT_UNROLLED
+        for (int l = 0; l < width; ++l) run(l);
     }
     // tile = term(step, lane) everywhere
     template <class F>
     MLPCORE_HD void each(T* tile, F term) const {
-        for (int64_t s = 0; s < steps; ++s) {
-            MLPCORE_INDEPENDENT
-            for (int l = 0; l < width; ++l) tile[s * width + l] = term(s, l);
-        }
+        for (int64_t s = 0; s < steps; ++s) lanes([&](int l) { tile[s * width + l] = term(s, l); });
+    }
+
+    // Reductions: each lane over its steps, then, where the lanes are one row, over the lanes.
+    template <class F>
+    MLPCORE_HD void sum(T* lane, F term) const {
+        lanes([&](int l) { lane[l] = T(0); });
+        for (int64_t s = 0; s < steps; ++s) lanes([&](int l) { lane[l] += term(s, l); });
+        if (narrow) return;
+        T total = T(0);
+        for (int l = 0; l < width; ++l) total += lane[l];
+        lanes([&](int l) { lane[l] = total; });
+    }
+    // NaN wins, and stays.
+    MLPCORE_HD static T larger(T x, T top) { return (x > top) | (x != x) ? x : top; }
+    MLPCORE_HD void maximum(T* lane, const T* tile) const {
+        lanes([&](int l) { lane[l] = tile[l]; });
+        for (int64_t s = 1; s < steps; ++s)
+            lanes([&](int l) { lane[l] = larger(tile[s * width + l], lane[l]); });
+        if (narrow) return;
+        T top = lane[0];
+        for (int l = 1; l < width; ++l) top = larger(lane[l], top);
+        lanes([&](int l) { lane[l] = top; });
     }
 };
 
@@ -93,8 +96,13 @@ template <class T>
 MLPCORE_HD void shifted_exponentials(const Tile<T>& tile, const T* x, T* e, T* top, T* total) {
     constexpr int width = Tile<T>::width;
     tile.maximum(top, x);
-    tile.each(e, [&](int64_t s, int l) { return exponential_of(x[s * width + l] - top[l]); });
-    tile.sum(total, [&](int64_t s, int l) { return e[s * width + l]; });
+    tile.lanes([&](int l) { total[l] = T(0); });
+    for (int64_t s = 0; s < tile.steps; ++s)
+        tile.lanes([&](int l) {
+            e[s * width + l] = exponential_of(x[s * width + l] - top[l]);
+            total[l] += e[s * width + l];
+        });
+    if (!tile.narrow) tile.sum(total, [&](int64_t s, int l) { return e[s * width + l]; });
 }
 
 template <class T>
