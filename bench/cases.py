@@ -56,7 +56,7 @@ class Case:
     @property
     def title(self) -> str:
         """The layers and the batch in words."""
-        stack = "" if self.members is None else f"{self.members} members of "
+        stack = "" if self.members is None else f"{self.members} of "
         return f"{stack}{'-'.join(map(str, self.sizes))}, {self.batch}"
 
     @property

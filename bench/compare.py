@@ -67,7 +67,7 @@ def run(names: list[str], *, rounds: int, seconds: float, busy: bool) -> dict[st
                 "pools": {process.name: process.facts["pools"] for process in processes},
             },
             "cold_start": {process.name: round(process.start, 3) for process in processes},
-            "idle_share": {process.name: round(process.idle, 4) for process in processes},
+            "idle_share": {process.name: round(process.unrest, 4) for process in processes},
             "cases": cases,
         }
 

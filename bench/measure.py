@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import math
 import subprocess
 import sys
@@ -10,7 +11,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from typing import Any, Protocol
 
-from bench.cases import Case, problem
+import numpy as np
+
+from bench.cases import Case, Problem, problem
 from bench.reference import product_figures, training_figures, validate
 from bench.statistics import Spread, ratios
 
@@ -42,7 +45,8 @@ def measure(
     Raises:
         bench.reference.WrongResultError: for a library that computes something else.
     """
-    first = {library.name: _prepare(case, library) for library in libraries}
+    figures = _Figures(problem(case))
+    first = {library.name: _prepare(case, library, figures) for library in libraries}
     epochs = {library.name: _epochs(case, library, seconds) for library in libraries}
     alone: dict[str, list[float]] = {library.name: [] for library in libraries}
     beside: dict[str, list[float]] = {library.name: [] for library in libraries}
@@ -107,12 +111,27 @@ def busy_process() -> Iterator[None]:
         process.wait()
 
 
-def _prepare(case: Case, library: Library) -> float:
+class _Figures:
+    """The reference's figures, each computed once."""
+
+    def __init__(self, numbers: Problem):
+        self.numbers = numbers
+
+    @functools.cached_property
+    def training(self) -> np.ndarray:
+        return training_figures(self.numbers)
+
+    @functools.cached_property
+    def products(self) -> np.ndarray:
+        return product_figures(self.numbers)
+
+
+def _prepare(case: Case, library: Library, figures: _Figures) -> float:
     """The seconds of the first step; the library is right, or there is no time of it."""
     first = library.ask(do="prepare", case=case.name)["first"]
-    expected = product_figures if library.name == "products" else training_figures
-    figures = library.ask(do="check")["figures"]
-    validate(f"{library.name} on {case.name}", figures, expected(problem(case)))
+    got = library.ask(do="check")["figures"]
+    expected = figures.products if library.name.startswith("products") else figures.training
+    validate(f"{library.name} on {case.name}", got, expected)
     return float(first)
 
 

@@ -46,7 +46,8 @@ PEERS = {
     peer.name: peer
     for peer in (
         Peer("ours", "mlpcore", "ours", "mlpcore"),
-        Peer("products", "products", "products", "numpy"),
+        Peer("products", "products", "products", "numpy", (str(THREADS),)),
+        Peer("products_one", "products, one thread", "products", "numpy", ("1",)),
         Peer("jax_jit", "JAX jit", "jax", "jax", ("jit",)),
         Peer("jax_scan", "JAX scan", "jax", "jax", ("scan",)),
         Peer("pytorch", "PyTorch", "pytorch", "torch", (str(THREADS),)),
@@ -65,7 +66,7 @@ class Process:
     Attributes:
         name: the peer's.
         start: seconds from the start of the process to its first answer: Python and all imports.
-        idle: the greatest share of a processor that it took while it waited for a command.
+        waited: seconds it waited for commands, and of them seconds it kept a processor busy.
     """
 
     def __init__(self, peer: Peer):
@@ -82,10 +83,9 @@ class Process:
             stdout=subprocess.PIPE,
             text=True,
         )
-        self.idle = 0.0
+        self.waited = (0.0, 0.0)
         self.facts = self.ask(do="facts")
         self.start = time.perf_counter() - began
-        self.idle = 0.0
 
     def ask(self, **command: Any) -> dict[str, Any]:
         """Send a command and wait for the answer.
@@ -100,8 +100,14 @@ class Process:
         answer = json.loads(line) if line else {"error": "it ended without an answer"}
         if "error" in answer:
             raise WorkerError(f"the worker {self.name} failed: {answer['error']}")
-        self.idle = max(self.idle, answer["idle"])
+        wall, busy = answer["waited"]
+        self.waited = self.waited[0] + wall, self.waited[1] + busy
         return answer
+
+    @property
+    def unrest(self) -> float:
+        """The share of a processor that it took while it waited: it should sleep."""
+        return self.waited[1] / max(self.waited[0], 1e-9)
 
     def close(self) -> None:
         """End the process."""

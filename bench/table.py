@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from bench import ROOT
-from bench.peers import PEERS
 
 Table = list[list[str]]
 MARKERS = "<!-- steps table -->", "<!-- end -->"
+TIMED = ("mlpcore", "better JAX", "better PyTorch", "better products")
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -60,55 +60,54 @@ def insert(readme: str, text: str) -> str:
 
 
 def report(results: dict[str, Any]) -> str:
-    """The table as Markdown, and beneath it what it was measured on."""
+    """The tables as Markdown, and beneath them what they were measured on."""
     facts = results["machine"]
     versions = ", ".join(f"{name} {version}" for name, version in facts["versions"].items())
-    return "\n".join(
-        [
-            markdown(steps(results)),
-            "",
-            f"Microseconds a step, medians of {results['rounds']} rounds taken in turn; in brackets "
-            "the quartiles of the ratios, round by round, and the targets. "
-            f"{facts['processor']}, {facts['cores']} cores, {facts['threads']} threads each; "
-            f"Python {facts['python']}, {versions}; {results['date'][:10]}, "
-            f"commit {results['commit']}.",
-        ]
-    )
+    paragraphs = [
+        markdown(steps(results)),
+        f"Microseconds a step, medians of {results['rounds']} rounds taken in turn. The ratios are "
+        "taken round by round: the median beside its target, beneath it the quartiles. "
+        f"{facts['processor']}, {facts['cores']} cores, {facts['threads']} threads each; "
+        f"Python {facts['python']}, {versions}; {results['date'][:10]}, "
+        f"commit {results['commit']}.",
+    ]
+    if all("slow_down" in case for case in results["cases"].values()):
+        text = "How many times slower with one other process busy, ours beside the better JAX:"
+        paragraphs += [text, markdown(slow_downs(results))]
+    return "\n\n".join(paragraphs)
 
 
 def steps(results: dict[str, Any]) -> Table:
     """Each case's times and ratios, under a row of headings."""
-    heading = ["case", "layers, batch", "mlpcore", "better JAX", "PyTorch", "products"]
-    ratios = {"jax": "times JAX", "pytorch": "times PyTorch", "products": "over products"}
-    rows = [[*heading, *ratios.values()]]
-    for name, case in results["cases"].items():
-        winners = [case["ratios"].get(library, {}).get("of") for library in ratios]
-        rows.append(
+    return [
+        ["layers, batch", *TIMED, "times JAX", "times PyTorch", "over products"],
+        *(
             [
-                name,
                 case["layers"],
-                *(_time(case, library) for library in ("ours", *winners)),
-                *(_ratio(case, library) for library in ratios),
+                *(_time(case, library) for library in _libraries(case)),
+                *(_ratio(case, library) for library in ("jax", "pytorch", "products")),
             ]
-        )
-    return rows
+            for case in results["cases"].values()
+        ),
+    ]
 
 
 def slow_downs(results: dict[str, Any]) -> Table:
-    """How many times slower each library was with a busy process beside it."""
-    names = list(results["cold_start"])
-    rows = [["case", *(PEERS[name].title for name in names)]]
-    for name, case in results["cases"].items():
-        slower = case["slow_down"]
-        rows.append([name, *(_spread(slower[library]) for library in names)])
+    """How many times slower each library was with a busy process beside it; ours beside JAX's."""
+    rows = [["layers, batch", *TIMED]]
+    for case in results["cases"].values():
+        ours, *others = (case["slow_down"].get(library) for library in _libraries(case))
+        limit = "" if others[0] is None else _beside(ours["median"], others[0]["median"], "≤>")
+        cells = [_spread(ours, limit), *("-" if o is None else _spread(o) for o in others)]
+        rows.append([case["layers"], *cells])
     return rows
 
 
 def markdown(table: Table) -> str:
     """A table as Markdown, its figures to the right."""
-    heading, *rows = ("| " + " | ".join(row) + " |" for row in table)
-    rule = "|" + "|".join(["---"] * 2 + ["--:"] * (len(table[0]) - 2)) + "|"
-    return "\n".join([heading, rule, *rows])
+    rows = ["| " + " | ".join(row).replace("\n", "<br>") + " |" for row in table]
+    rule = "|---|" + "--:|" * (len(table[0]) - 1)
+    return "\n".join([rows[0], rule, *rows[1:]])
 
 
 def show(table: Table, title: str) -> None:
@@ -124,7 +123,7 @@ def show(table: Table, title: str) -> None:
 
     rich_table = RichTable(title=title, box=box.SIMPLE_HEAD, pad_edge=False)
     for heading in table[0]:
-        rich_table.add_column(heading, justify="left" if heading in table[0][:1] else "right")
+        rich_table.add_column(heading, justify="left" if heading is table[0][0] else "right")
     for row in table[1:]:
         rich_table.add_row(*map(Text, row))
     Console().print(rich_table)
@@ -140,26 +139,36 @@ def microseconds(seconds: float) -> str:
     return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
 
 
+def _libraries(case: dict[str, Any]) -> list[str | None]:
+    """Ours, and the variants that it is compared with, in the order of `TIMED`."""
+    ratios = case["ratios"]
+    return ["ours", *(ratios.get(name, {}).get("of") for name in ("jax", "pytorch", "products"))]
+
+
 def _time(case: dict[str, Any], library: str | None) -> str:
-    if library is None or library not in case["libraries"]:
-        return "-"
-    return microseconds(case["libraries"][library]["spread"]["median"])
+    found = case["libraries"].get(library)
+    return "-" if found is None else microseconds(found["spread"]["median"])
 
 
 def _ratio(case: dict[str, Any], library: str) -> str:
-    """The median, the quartiles, and the target with a mark where it is reached."""
     found = case["ratios"].get(library)
     if found is None:
         return "-"
-    target = case["targets"][library]
-    at_most = library == "products"
-    reached = found["median"] <= target if at_most else found["median"] >= target
-    mark = "" if reached else " missed"
-    return f"{_spread(found)}, {'≤' if at_most else '≥'} {target:g}{mark}"
+    signs = "≤>" if library == "products" else "<≥"
+    return _spread(found, _beside(found["median"], case["targets"][library], signs))
 
 
-def _spread(spread: dict[str, float]) -> str:
-    return f"{spread['median']:.3g} ({spread['lower']:.3g} to {spread['upper']:.3g})"
+def _beside(value: float, target: float, signs: str) -> str:
+    """The target behind the sign that tells on which side of it the value is."""
+    low, high = signs
+    below = value <= target if low == "≤" else value < target
+    return f" {low if below else high} {target:.3g}"
+
+
+def _spread(spread: dict[str, float], beside: str = "") -> str:
+    """The median, and beneath it the quartiles."""
+    median, lower, upper = (f"{spread[name]:.3g}" for name in ("median", "lower", "upper"))
+    return f"{median}{beside}\n{lower} to {upper}"
 
 
 if __name__ == "__main__":

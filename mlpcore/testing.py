@@ -89,9 +89,7 @@ def check_gradients(
     >>> mc.check_gradients(net, X, [0, 1]).passed
     True
     """
-    copy = type(network)(
-        **(network.configuration | {"dtype": "float64"}), backend=network._backend_name()
-    )
+    copy = type(network)(**(network.configuration | {"dtype": "float64"}), backend=network.backend)
     copy.set_tensors(network.tensors())
     _, gradient = copy.loss_and_gradients(X, y, sample_weight=sample_weight)
     g = to_numpy(gradient.flat)

@@ -260,7 +260,7 @@ def test_updates(rule: Any, size: int, members: Any, dtype: str, rng: Any) -> No
     mask = (rng.uniform(size=size) < 0.7).astype(dtype)
     per_member = np.linspace(0.01, 0.1, *members) if members else 0.05
     norm = gradient_norm.reference(g, theta, mask, l2=0.1, clip_value=1.0)
-    full = dict(l2=0.1, weight_decay=per_member, clip_value=1.0, clip_norm=0.5, step=3)
+    full = {"l2": 0.1, "weight_decay": per_member, "clip_value": 1.0, "clip_norm": 0.5, "step": 3}
     assert_parity(rule, theta, g, mask, norm, *state, learning_rate=per_member, **full)
     assert_parity(rule, theta, g, None, None, *state, learning_rate=0.1, step=2)
     expected = rule.reference(theta, g, mask, None, *state, learning_rate=0.1, step=2)
@@ -291,7 +291,7 @@ def test_dropout(shape: Any, members: Any, dtype: str, instruction_set: str, rng
     x = rng.normal(size=(*members, *shape)).astype(dtype)
     seed = np.arange(11, 14) if members else 2**40 + 5
     member = np.arange(3) if members else 4
-    given = dict(rate=0.4, seed=seed, member=member, step=9, layer=2)
+    given = {"rate": 0.4, "seed": seed, "member": member, "step": 9, "layer": 2}
     assert_parity(dropout, x, **given, tolerance=1e-6)
     assert_parity(dropout, x, **{**given, "rate": 0.0}, tolerance=1e-6)
 
@@ -322,7 +322,7 @@ class TestRefusals:
     x = np.zeros((4, 3), np.float32)
 
     @pytest.mark.parametrize(
-        "name, inputs, output, error, words",
+        ("name", "inputs", "output", "error", "words"),
         [
             ("relu", [x.astype(np.float64)], x, TypeError, "float32"),
             ("relu", [x.astype(np.int32)], x, TypeError, "dtype"),

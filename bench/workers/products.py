@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 import time
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from bench.cases import Problem
 from bench.workers.worker import Worker, main
@@ -51,4 +53,6 @@ class Products(Worker):
 
 
 if __name__ == "__main__":
+    # NumPy's BLAS does small products faster on one thread, large ones on all.
+    threadpool_limits(int(sys.argv[1]))
     main(Products())

@@ -33,17 +33,13 @@ class PyTorch(Worker):
         self.x, self.labels = torch.from_numpy(problem.x), torch.from_numpy(problem.labels)
         self.affine = torch.addmm if self.case.members is None else torch.baddbmm
         self._restart()
-        self._epoch(torch.arange(self.case.rows)[: self.case.batch])
+        self._epoch(self._in_order(self.case.batch))
 
     def check(self) -> list[float]:
         self._restart()
-        batch = self.case.batch
-        rows = torch.arange(STEPS * batch)
-        if self.case.members is not None:
-            rows = rows.expand(self.case.members, -1)
-        mean = self._epoch(rows)
+        mean = self._epoch(self._in_order(STEPS * self.case.batch))
         with torch.no_grad():
-            after = self._losses(rows[..., :batch])
+            after = self._losses(self._in_order(self.case.batch))
         return torch.cat([mean.reshape(-1), after.reshape(-1)]).tolist()
 
     def round(self, epochs: int) -> float:
@@ -62,6 +58,10 @@ class PyTorch(Worker):
         parameters = [*self.weights, *self.biases]
         fused = True if self.fused else None
         self.optimizer = torch.optim.Adam(parameters, lr=LEARNING_RATE, fused=fused)
+
+    def _in_order(self, rows: int) -> torch.Tensor:
+        order = torch.arange(rows)
+        return order if self.case.members is None else order.expand(self.case.members, -1)
 
     def _shuffled(self) -> torch.Tensor:
         if self.case.members is None:

@@ -2,7 +2,8 @@
 
 A command is a line such as ``{"do": "round", "epochs": 3}``, answered by a line. ``facts`` gives
 versions and thread pools, ``prepare`` a case's cold start, ``check`` the figures that are held to
-the reference, ``round`` the seconds a step of one timed round.
+the reference, ``round`` the seconds a step of one timed round. Each answer also tells how long the
+worker had waited for the command, and how much processor time it took while it did.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from typing import Any, TextIO
 from bench.cases import CASES, Problem, problem
 from bench.machine import pools
 
-#: How long a thread pool may spin for work after a round; OpenBLAS's does for 2^26 cycles.
+#: Longer than any thread pool spins for more work; OpenBLAS's does for 2^26 cycles.
 SETTLE = 0.06
 
 
@@ -54,12 +55,13 @@ def serve(worker: Worker, commands: Iterable[str], replies: TextIO) -> None:
     """Answer commands until there are no more."""
     replied = time.perf_counter(), time.process_time()
     for line in commands:
-        idle = time.perf_counter() - replied[0], time.process_time() - replied[1]
+        waited = time.perf_counter() - replied[0], time.process_time() - replied[1]
         try:
             answer = _answer(worker, json.loads(line))
         except Exception as error:
             answer = {"error": f"{type(error).__name__}: {error}"}
-        answer["idle"] = idle[1] / max(idle[0], 1e-9)
+        answer["waited"] = waited
+        time.sleep(SETTLE)
         replied = time.perf_counter(), time.process_time()
         print(json.dumps(answer), file=replies, flush=True)
 
@@ -83,9 +85,7 @@ def _answer(worker: Worker, command: dict[str, Any]) -> dict[str, Any]:
         case "check":
             return {"figures": worker.check()}
         case "round":
-            seconds = worker.round(command["epochs"])
-            time.sleep(SETTLE)
-            return {"seconds": seconds}
+            return {"seconds": worker.round(command["epochs"])}
         case other:
             raise ValueError(f"got the command {other!r}, expected facts, prepare, check or round")
 

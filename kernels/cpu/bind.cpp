@@ -17,7 +17,8 @@ std::string text_of(const int64_t* shape, int axes) {
 
 class Binder {
   public:
-    Binder(const Primitive& primitive, const Arguments& arguments) : primitive_(primitive), arguments_(arguments) {}
+    Binder(const Primitive& primitive, const Arguments& arguments)
+        : primitive_(primitive), arguments_(arguments) {}
 
     Operation run() {
         operation_.primitive = &primitive_;
@@ -25,7 +26,8 @@ class Binder {
         choose_type();
         bind_slots(primitive_.inputs, arguments_.inputs, "inputs", false);
         bind_slots(primitive_.outputs, arguments_.outputs, "outputs", true);
-        for (const std::string& axis : primitive_.extents) operation_.extents.push_back(sizes_.at(axis));
+        for (const std::string& axis : primitive_.extents)
+            operation_.extents.push_back(sizes_.at(axis));
         for (const Option& option : primitive_.options) bind_option(option);
         for (const auto& [name, parameter] : arguments_.parameters) check_known(name, parameter);
         check_members();
@@ -48,24 +50,28 @@ class Binder {
             const Kind kind = arguments_.inputs[i].kind;
             const Type type = primitive_.inputs[i].type;
             if (kind == Kind::none || (type != Type::real && type != Type::any)) continue;
-            const bool fits = kind == Kind::float32 || kind == Kind::float64 || (type == Type::any && kind == Kind::int64);
+            const bool fits = kind == Kind::float32 || kind == Kind::float64 ||
+                              (type == Type::any && kind == Kind::int64);
             if (!fits)
-                refuse_type(primitive_.inputs[i].name, std::string("has dtype ") + name_of(kind) +
-                                                           ", expected float32 or float64; convert it first");
+                refuse_type(primitive_.inputs[i].name,
+                            std::string("has dtype ") + name_of(kind) +
+                                ", expected float32 or float64; convert it first");
             type_ = kind;
             break;
         }
         operation_.float32 = type_ == Kind::float32;
     }
 
-    void bind_slots(const std::vector<Slot>& slots, const std::vector<Array>& arrays, const char* what, bool written) {
+    void bind_slots(const std::vector<Slot>& slots, const std::vector<Array>& arrays,
+                    const char* what, bool written) {
         size_t given = 0, expected = 0, least = 0;
         for (const Slot& slot : slots) {
             expected += !slot.absent;
             if (!slot.absent && !slot.optional) least = expected;
         }
         if (arrays.size() < least || arrays.size() > expected)
-            refuse_type(what, "number " + std::to_string(arrays.size()) + ", expected " + std::to_string(expected));
+            refuse_type(what, "number " + std::to_string(arrays.size()) + ", expected " +
+                                  std::to_string(expected));
         for (const Slot& slot : slots) {
             if (slot.absent) {
                 operation_.operands.emplace_back();
@@ -80,7 +86,8 @@ class Binder {
 
     Kind kind_of(const Slot& slot, const Array& array) const {
         if (slot.type == Type::integer) return Kind::int64;
-        if (slot.type == Type::target && array.kind == Kind::int64 && labels_allowed()) return Kind::int64;
+        if (slot.type == Type::target && array.kind == Kind::int64 && labels_allowed())
+            return Kind::int64;
         return type_;
     }
     bool labels_allowed() const { return primitive_.name.rfind("softmax_cross_entropy", 0) == 0; }
@@ -94,15 +101,17 @@ class Binder {
         }
         const Kind expected = kind_of(slot, array);
         if (array.kind != expected)
-            refuse_type(slot.name, std::string("has dtype ") + name_of(array.kind) + ", expected " + name_of(expected) +
-                                       "; convert it first");
-        if (written && !array.writable) refuse(slot.name, "is read-only, expected an array that can be written to");
+            refuse_type(slot.name, std::string("has dtype ") + name_of(array.kind) + ", expected " +
+                                       name_of(expected) + "; convert it first");
+        if (written && !array.writable)
+            refuse(slot.name, "is read-only, expected an array that can be written to");
         const int64_t item = item_size(array.kind);
         if ((uintptr_t)array.data % item != 0 || array.step_stride % item != 0)
             refuse_type(slot.name, "is not aligned to its item size; copy it first");
         std::vector<std::string> axes = slot.axes;
         if (slot.type == Type::target && array.kind == Kind::int64) axes.pop_back(), labels_ = true;
-        const int trailing = axes == std::vector<std::string>{"*"} ? bind_whole(slot, array) : bind_axes(slot, array, axes);
+        const int trailing = axes == std::vector<std::string>{"*"} ? bind_whole(slot, array)
+                                                                   : bind_axes(slot, array, axes);
         collapse_members(slot, array, trailing, operand);
         operand.base = array.data;
         operand.step_stride = array.step_stride;
@@ -127,8 +136,8 @@ class Binder {
     int bind_axes(const Slot& slot, const Array& array, const std::vector<std::string>& axes) {
         const int wanted = (int)axes.size(), missing = std::max(0, wanted - array.axes);
         if (missing > 0 && !(primitive_.accepts_fewer_axes && missing == 1))
-            refuse(slot.name, "has shape " + text_of(array.shape, array.axes) + ", expected at least " +
-                                  std::to_string(wanted) + " axes");
+            refuse(slot.name, "has shape " + text_of(array.shape, array.axes) +
+                                  ", expected at least " + std::to_string(wanted) + " axes");
         const int trailing = wanted - missing;
         for (int i = 0; i < missing; ++i) set_size(slot, array, axes[i], 1);
         for (int i = 0; i < trailing; ++i)
@@ -141,8 +150,8 @@ class Binder {
         const auto [known, fresh] = sizes_.emplace(axis, size);
         if (!fresh && known->second != size)
             refuse(slot.name, "has shape " + text_of(array.shape, array.axes) + ", expected " +
-                                  std::to_string(known->second) + " instead of " + std::to_string(size) +
-                                  ", as the arguments before it have");
+                                  std::to_string(known->second) + " instead of " +
+                                  std::to_string(size) + ", as the arguments before it have");
     }
 
     void check_contiguous(const Slot& slot, const Array& array, int trailing) const {
@@ -150,8 +159,9 @@ class Binder {
         for (int i = array.axes - 1; i >= array.axes - trailing; --i) {
             if (array.shape[i] == 0) return;
             if (array.shape[i] != 1 && array.strides[i] != expected)
-                refuse_type(slot.name, "is not C-contiguous in its last " + std::to_string(trailing) +
-                                      " axes; copy it with numpy.ascontiguousarray");
+                refuse_type(slot.name, "is not C-contiguous in its last " +
+                                           std::to_string(trailing) +
+                                           " axes; copy it with numpy.ascontiguousarray");
             expected *= array.shape[i];
         }
     }
@@ -161,9 +171,12 @@ class Binder {
         int64_t members = 1, stride = 0;
         for (int i = array.axes - trailing - 1; i >= 0; --i) {
             if (array.shape[i] == 1) continue;
-            if (members == 1) stride = array.strides[i];
+            if (members == 1)
+                stride = array.strides[i];
             else if (array.strides[i] != stride * members)
-                refuse_type(slot.name, "has leading axes that are not evenly spaced; copy it with numpy.ascontiguousarray");
+                refuse_type(slot.name,
+                            "has leading axes that are not evenly spaced; copy it with "
+                            "numpy.ascontiguousarray");
             members *= array.shape[i];
         }
         operand.members = members;
@@ -174,7 +187,8 @@ class Binder {
     void note_members(const std::string& argument, int64_t members) {
         if (members == 1) return;
         if (operation_.members != 1 && operation_.members != members)
-            refuse(argument, "has " + std::to_string(members) + " members, expected " + std::to_string(operation_.members));
+            refuse(argument, "has " + std::to_string(members) + " members, expected " +
+                                 std::to_string(operation_.members));
         operation_.members = members;
     }
 
@@ -184,7 +198,8 @@ class Binder {
         for (size_t i = 0; i < primitive_.outputs.size(); ++i) {
             const Operand& output = operation_.operands[inputs + i];
             if (output.base && output.members != operation_.members)
-                refuse(primitive_.outputs[i].name, "has no axis of members, expected " + std::to_string(operation_.members));
+                refuse(primitive_.outputs[i].name,
+                       "has no axis of members, expected " + std::to_string(operation_.members));
         }
     }
 
@@ -196,13 +211,17 @@ class Binder {
             if (name == option.name) given = &parameter;
         if (!given || (given->form == Parameter::none && option.nullable)) {
             if (option.required) refuse_type(option.name, "is missing");
-            if (option.integer) setting.fixed.integer = (uint64_t)option.fallback;
-            else setting.fixed.real = option.fallback;
+            if (option.integer)
+                setting.fixed.integer = (uint64_t)option.fallback;
+            else
+                setting.fixed.real = option.fallback;
         } else if (given->form == Parameter::array) {
             bind_values(option, given->values, setting);
         } else if (given->form == Parameter::integer) {
-            if (option.integer) setting.fixed.integer = given->whole;
-            else setting.fixed.real = given->number;
+            if (option.integer)
+                setting.fixed.integer = given->whole;
+            else
+                setting.fixed.real = given->number;
         } else if (given->form == Parameter::real && !option.integer) {
             setting.fixed.real = given->number;
         } else {
@@ -214,8 +233,10 @@ class Binder {
     void bind_values(const Option& option, const Array& array, Setting& setting) {
         const bool whole = array.kind == Kind::int64 || array.kind == Kind::uint64;
         if (!whole && (option.integer || array.kind != Kind::float64))
-            refuse_type(option.name, std::string("has dtype ") + name_of(array.kind) + ", expected " +
-                                         (option.integer ? "int64 or uint64" : "float64") + "; convert it first");
+            refuse_type(option.name, std::string("has dtype ") + name_of(array.kind) +
+                                         ", expected " +
+                                         (option.integer ? "int64 or uint64" : "float64") +
+                                         "; convert it first");
         Slot slot;
         slot.name = option.name;
         Operand operand;
@@ -242,22 +263,26 @@ class Binder {
         operation_.passes = primitive_.passes;
         if (!variant_.empty()) operation_.passes[0].loop = variant_;
         if (labels_) operation_.passes[0].loop += "_labels";
-        if (type_ == Kind::int64 && !operation_.passes.empty() && operation_.passes[0].loop == "gather_rows")
+        if (type_ == Kind::int64 && !operation_.passes.empty() &&
+            operation_.passes[0].loop == "gather_rows")
             operation_.passes[0].loop = "gather_rows_integer";
         for (const Pass& pass : operation_.passes)
             operation_.lengths.push_back(pass.axis.empty() ? 1 : sizes_.at(pass.axis));
         if (operation_.passes.empty()) return;
         first_axes_.resize(operation_.operands.size());
         for (size_t i = 0; i < operation_.operands.size(); ++i)
-            operation_.operands[i].by_rows = first_axes_[i] == operation_.passes[0].axis && !first_axes_[i].empty();
+            operation_.operands[i].by_rows =
+                first_axes_[i] == operation_.passes[0].axis && !first_axes_[i].empty();
     }
 
-    // An argument that the loop never looks at may be None; where it may be but is read, it may not.
+    // An argument that the loop never looks at may be None; where it may be but is read, it may
+    // not.
     void check_reads() {
         if (operation_.passes.empty()) return;
         const unsigned unread = find_loop(operation_.passes[0].loop).unread;
         for (size_t i = 0; i < operation_.operands.size(); ++i) {
-            if (unread >> i & 1) operation_.operands[i].base = nullptr;
+            if (unread >> i & 1)
+                operation_.operands[i].base = nullptr;
             else if (unread && !operation_.operands[i].base)
                 refuse_type(primitive_.inputs[i].name, "is None, expected an array");
         }
@@ -294,10 +319,14 @@ Value Setting::at(int64_t member, int64_t step) const {
     if (!base) return fixed;
     const char* place = base + member * member_stride + step * step_stride;
     Value value;
-    if (kind == Kind::float64) value.real = *(const double*)place;
-    else if (integer) value.integer = *(const uint64_t*)place;
-    else if (kind == Kind::int64) value.real = (double)*(const int64_t*)place;
-    else value.real = (double)*(const uint64_t*)place;
+    if (kind == Kind::float64)
+        value.real = *(const double*)place;
+    else if (integer)
+        value.integer = *(const uint64_t*)place;
+    else if (kind == Kind::int64)
+        value.real = (double)*(const int64_t*)place;
+    else
+        value.real = (double)*(const uint64_t*)place;
     return value;
 }
 
@@ -313,15 +342,18 @@ double Operation::cost() const {
 size_t Operation::scratch_bytes() const {
     if (primitive->scratch_tiles == 0 && primitive->scratch_extent < 0) return 0;
     const size_t k = extents.size() > 1 ? (size_t)extents[1] : 1;
-    const size_t tile = std::max<size_t>(k * 16, 16) * 8 + 64;  // rows of a narrow tile, or one wide row
-    const size_t by_extent = primitive->scratch_extent < 0 ? 0 : (size_t)extents[primitive->scratch_extent] * 16;
+    const size_t tile =
+        std::max<size_t>(k * 16, 16) * 8 + 64;  // rows of a narrow tile, or one wide row
+    const size_t by_extent =
+        primitive->scratch_extent < 0 ? 0 : (size_t)extents[primitive->scratch_extent] * 16;
     const size_t wide = (k + 64) * 8;
     return (size_t)primitive->scratch_tiles * (k <= 48 ? tile : wide) + by_extent + 64;
 }
 
 Operation bind_operation(const std::string& name, const Arguments& arguments, bool in_plan) {
     const Primitive* primitive = find_primitive(name);
-    if (!primitive) throw std::invalid_argument("there is no primitive called " + name + "; see names()");
+    if (!primitive)
+        throw std::invalid_argument("there is no primitive called " + name + "; see names()");
     if (primitive->form == Form::stop && !in_plan)
         throw std::invalid_argument(name + " works in a plan only");
     return Binder(*primitive, arguments).run();

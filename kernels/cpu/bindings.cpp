@@ -26,8 +26,10 @@ Kind kind_of(const Py_buffer& view) {
     switch (format[0]) {
         case 'f': return Kind::float32;
         case 'd': return Kind::float64;
-        case 'l': case 'q': return view.itemsize == 8 ? Kind::int64 : Kind::other;
-        case 'L': case 'Q': return view.itemsize == 8 ? Kind::uint64 : Kind::other;
+        case 'l':
+        case 'q': return view.itemsize == 8 ? Kind::int64 : Kind::other;
+        case 'L':
+        case 'Q': return view.itemsize == 8 ? Kind::uint64 : Kind::other;
         case '?': return Kind::boolean;
         default: return Kind::other;
     }
@@ -47,16 +49,20 @@ Array describe(nb::handle object) {
     if (PyObject_GetBuffer(object.ptr(), &view, PyBUF_FULL_RO) != 0) {
         PyErr_Clear();
         throw nb::type_error(("expected a NumPy array or None, got " +
-                              nb::cast<std::string>(nb::str(object.type().attr("__name__")))).c_str());
+                              nb::cast<std::string>(nb::str(object.type().attr("__name__"))))
+                                 .c_str());
     }
     array.kind = kind_of(view);
     array.data = (char*)view.buf;
     array.axes = view.ndim;
     array.writable = !view.readonly;
     const bool fits = view.ndim <= max_axes;
-    for (int i = 0; fits && i < view.ndim; ++i) array.shape[i] = view.shape[i], array.strides[i] = view.strides[i];
+    for (int i = 0; fits && i < view.ndim; ++i)
+        array.shape[i] = view.shape[i], array.strides[i] = view.strides[i];
     PyBuffer_Release(&view);
-    if (!fits) throw std::invalid_argument("expected an array of at most " + std::to_string(max_axes) + " axes");
+    if (!fits)
+        throw std::invalid_argument("expected an array of at most " + std::to_string(max_axes) +
+                                    " axes");
     return array;
 }
 
@@ -95,7 +101,8 @@ class RecordedPlan {
   public:
     explicit RecordedPlan(int threads) : plan_(threads) {}
 
-    void add(const std::string& name, nb::sequence inputs, nb::sequence outputs, nb::dict parameters) {
+    void add(const std::string& name, nb::sequence inputs, nb::sequence outputs,
+             nb::dict parameters) {
         plan_.add(bind_operation(name, describe_arguments(inputs, outputs, parameters), true));
         for (nb::handle array : inputs) alive_.append(array);
         for (nb::handle array : outputs) alive_.append(array);
@@ -106,17 +113,19 @@ class RecordedPlan {
     nb::object run(int64_t first, int64_t last, nb::object active) {
         const Array mask = describe(active);
         const int64_t members = plan_.members();
-        if (mask.kind != Kind::none &&
-            (mask.kind != Kind::boolean || mask.axes != 1 || mask.shape[0] != members || mask.strides[0] != 1))
-            throw std::invalid_argument("Plan.run: active is not a contiguous bool array of shape (" +
-                                        std::to_string(members) + ",)");
+        if (mask.kind != Kind::none && (mask.kind != Kind::boolean || mask.axes != 1 ||
+                                        mask.shape[0] != members || mask.strides[0] != 1))
+            throw std::invalid_argument(
+                "Plan.run: active is not a contiguous bool array of shape (" +
+                std::to_string(members) + ",)");
         int64_t* stopped = new int64_t[(size_t)members];
         nb::capsule owner(stopped, [](void* p) noexcept { delete[] static_cast<int64_t*>(p); });
         {
             nb::gil_scoped_release release;
             plan_.run(first, last, (const bool*)mask.data, stopped);
         }
-        return nb::cast(nb::ndarray<nb::numpy, int64_t, nb::ndim<1>>(stopped, {(size_t)members}, owner));
+        return nb::cast(
+            nb::ndarray<nb::numpy, int64_t, nb::ndim<1>>(stopped, {(size_t)members}, owner));
     }
     std::vector<std::string> describe_steps() const { return plan_.describe(); }
 
@@ -125,8 +134,10 @@ class RecordedPlan {
     nb::list alive_;
 };
 
-void call(const std::string& name, nb::sequence inputs, nb::sequence outputs, nb::dict parameters, int threads) {
-    Operation operation = bind_operation(name, describe_arguments(inputs, outputs, parameters), false);
+void call(const std::string& name, nb::sequence inputs, nb::sequence outputs, nb::dict parameters,
+          int threads) {
+    Operation operation =
+        bind_operation(name, describe_arguments(inputs, outputs, parameters), false);
     nb::gil_scoped_release release;
     run_now(std::move(operation), threads > 0 ? threads : available_processors());
 }
@@ -160,18 +171,26 @@ NB_MODULE(_cpu, m) {
             PyErr_SetString(PyExc_IndexError, error.what());
         }
     });
-    nb::class_<Stepped>(m, "Stepped", "An array that moves by `byte_stride` bytes from step to step of a plan.")
-        .def("__init__", [](Stepped* self, nb::object array, int64_t byte_stride) { new (self) Stepped{array, byte_stride}; },
-             nb::arg("array"), nb::arg("byte_stride"));
-    nb::class_<RecordedPlan>(m, "Plan", "A recorded step: calls bound once, replayed without allocation.")
+    nb::class_<Stepped>(m, "Stepped",
+                        "An array that moves by `byte_stride` bytes from step to step of a plan.")
+        .def(
+            "__init__",
+            [](Stepped* self, nb::object array, int64_t byte_stride) {
+                new (self) Stepped{array, byte_stride};
+            },
+            nb::arg("array"), nb::arg("byte_stride"));
+    nb::class_<RecordedPlan>(m, "Plan",
+                             "A recorded step: calls bound once, replayed without allocation.")
         .def(nb::init<int>(), nb::arg("threads"))
-        .def("add", &RecordedPlan::add, nb::arg("name"), nb::arg("inputs"), nb::arg("outputs"), nb::arg("parameters"))
+        .def("add", &RecordedPlan::add, nb::arg("name"), nb::arg("inputs"), nb::arg("outputs"),
+             nb::arg("parameters"))
         .def("finish", &RecordedPlan::finish)
-        .def("run", &RecordedPlan::run, nb::arg("first"), nb::arg("last"), nb::arg("active") = nb::none())
+        .def("run", &RecordedPlan::run, nb::arg("first"), nb::arg("last"),
+             nb::arg("active") = nb::none())
         .def("describe", &RecordedPlan::describe_steps);
     m.def("names", &primitive_names, "The primitives there are kernels for.");
-    m.def("call", &call, nb::arg("name"), nb::arg("inputs"), nb::arg("outputs"), nb::arg("parameters"),
-          nb::arg("threads") = 0, "Runs one primitive now.");
+    m.def("call", &call, nb::arg("name"), nb::arg("inputs"), nb::arg("outputs"),
+          nb::arg("parameters"), nb::arg("threads") = 0, "Runs one primitive now.");
     m.def("set_blas", &set_blas, nb::arg("sgemm"), nb::arg("dgemm"), nb::arg("integer_bytes"),
           nb::arg("set_threads") = 0, nb::arg("get_threads") = 0);
     m.def("info", &info);

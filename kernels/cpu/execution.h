@@ -54,13 +54,13 @@ struct Step {
     bool by_columns = false;  // products: which axis of C is cut
 };
 
-void run_part(const std::vector<Operation>& operations, const Step& step, Frame& frame, const Part& part,
-              double* partial);
+void run_part(const std::vector<Operation>& operations, const Step& step, Frame& frame,
+              const Part& part, double* partial);
 // All passes of an operation, undivided.
 void run_whole(const std::vector<Operation>& operations, int operation, Frame& frame);
 
 // Decides whether a product is better left to the BLAS, for a part of this size.
-bool prefers_blas(const Operation::Product& product, bool float32, int64_t m, int64_t n);
+bool prefers_blas(const Operation::Product& product, int64_t m, int64_t n);
 
 void resolve_loops(Operation& operation);
 

@@ -8,11 +8,13 @@ namespace mlpcore {
 namespace {
 
 bool same(const Operand& a, const Operand& b) {
-    return a.base && a.base == b.base && a.member_stride == b.member_stride && a.step_stride == b.step_stride &&
-           a.bytes == b.bytes;
+    return a.base && a.base == b.base && a.member_stride == b.member_stride &&
+           a.step_stride == b.step_stride && a.bytes == b.bytes;
 }
 
-bool is(const Operation& operation, const char* name) { return operation.primitive->name == name; }
+bool is(const Operation& operation, const char* name) {
+    return operation.primitive->name == name;
+}
 
 // One loop over elements whose result depends on the element alone.
 bool pointwise(const Operation& operation) {
@@ -25,7 +27,8 @@ bool touches(const Operation& operation, const Operand& operand) {
 }
 
 // Does any operation but these two touch what lies between them?
-bool read_elsewhere(const std::vector<Operation>& operations, const Operand& operand, int from, int to) {
+bool read_elsewhere(const std::vector<Operation>& operations, const Operand& operand, int from,
+                    int to) {
     for (int i = 0; i < (int)operations.size(); ++i)
         if (i != from && i != to && touches(operations[i], operand)) return true;
     return false;
@@ -56,7 +59,8 @@ bool follow(std::vector<Operation>& operations, int product, int next) {
 
 // The bias gradient sums the columns that the weight gradient packs.
 bool add_row_sums(Operation& product, const Operation& sums) {
-    if (!is(product, "affine_weight_gradient") || !is(sums, "affine_bias_gradient") || product.product.row_sums >= 0 ||
+    if (!is(product, "affine_weight_gradient") || !is(sums, "affine_bias_gradient") ||
+        product.product.row_sums >= 0 ||
         !same(product.operands[product.product.b], sums.operands[0]))
         return false;
     product.product.row_sums = (int)product.operands.size();

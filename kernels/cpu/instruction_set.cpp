@@ -20,9 +20,10 @@ template <template <class> class F>
 constexpr unsigned unread = (F<float>::reads_x ? 0 : 1 << 1) | (F<float>::reads_y ? 0 : 1 << 2);
 
 #define BOTH(name, ...) {name, __VA_ARGS__<float>, __VA_ARGS__<double>}
-#define ACTIVATION(name, F)                                      \
-    {name, activation<F, float>, activation<F, double>},         \
-    {name "_backward", activation_backward<F, float>, activation_backward<F, double>, unread<F>}
+#define ACTIVATION(name, F)                                                                        \
+    {name, activation<F, float>, activation<F, double>}, {                                         \
+        name "_backward", activation_backward<F, float>, activation_backward<F, double>, unread<F> \
+    }
 #define LOSS(name, F) {name, elementwise_loss<F, float>, elementwise_loss<F, double>}
 #define UPDATE(name, F) {name, update<F, float>, update<F, double>}
 
@@ -60,7 +61,8 @@ const NamedLoop loops[] = {
     BOTH("running_average", running_average),
     {"softmax_cross_entropy_labels", softmax_cross_entropy<true, float>,
      softmax_cross_entropy<true, double>},
-    {"softmax_cross_entropy", softmax_cross_entropy<false, float>, softmax_cross_entropy<false, double>},
+    {"softmax_cross_entropy", softmax_cross_entropy<false, float>,
+     softmax_cross_entropy<false, double>},
     LOSS("sigmoid_binary_cross_entropy", SigmoidBinaryCrossEntropy),
     LOSS("squared_error", SquaredError),
     LOSS("absolute_error", AbsoluteError),

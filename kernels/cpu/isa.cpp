@@ -16,7 +16,8 @@ namespace {
 const InstructionSet* const compiled_in[] = {
     &instruction_set_baseline,
 #if defined(__x86_64__) || defined(_M_X64)
-    &instruction_set_avx2, &instruction_set_avx512,
+    &instruction_set_avx2,
+    &instruction_set_avx512,
 #endif
 };
 
@@ -62,7 +63,8 @@ void use_instruction_set(const std::string& name) {
             in_use.store(set, std::memory_order_release);
             return;
         }
-    throw std::invalid_argument("instruction set " + name + " is not compiled in or not supported by this processor");
+    throw std::invalid_argument("instruction set " + name +
+                                " is not compiled in or not supported by this processor");
 }
 
 const NamedLoop& find_loop(const std::string& name) {

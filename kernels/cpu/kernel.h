@@ -15,7 +15,7 @@ struct Work {
     int64_t begin, end;
     double* partial;  // what this part leaves for the loop that joins the parts
     int parts;
-    void* scratch;  // of this thread
+    void* scratch;       // of this thread
     bool* out_of_range;  // set where an index names a row that is not there
 
     template <class T>

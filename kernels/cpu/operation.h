@@ -22,7 +22,9 @@ struct Operand {
     bool written = false;
     bool by_rows = false;  // the first of its axes is the one that is cut over threads
 
-    char* at(int64_t member, int64_t step) const { return base + member * member_stride + step * step_stride; }
+    char* at(int64_t member, int64_t step) const {
+        return base + member * member_stride + step * step_stride;
+    }
 };
 
 // A parameter: a number, or read from memory for each member, and perhaps each step.
@@ -43,23 +45,25 @@ struct Operation {
     std::vector<Setting> settings;
     std::vector<int64_t> extents;
     int64_t members = 1;
-    std::vector<Pass> passes;  // the loops' names, variants chosen
+    std::vector<Pass> passes;      // the loops' names, variants chosen
     std::vector<int64_t> lengths;  // of the passes' axes
-    std::vector<Loop> loops;       // resolved for the instruction set in use
+    std::vector<Loop>
+        loops;           // resolved for the instruction set in use; of a product, its column sums
+    size_t scratch = 0;  // bytes
 
     // Products only: z = x W + b and what follows while the result is hot.
     struct Product {
         int64_t m, n, k;
         int64_t a_row, a_column, b_row, b_column;
         int a, b, c;
-        int bias = -1;       // the operand added to each row
-        int row_sums = -1;   // the operand that receives the sums of B's columns
+        int bias = -1;      // the operand added to each row
+        int row_sums = -1;  // the operand that receives the sums of B's columns
     } product{};
     // Elementwise operations fused behind a product; they read and write c's rows.
     std::vector<int> followers;  // their places in the plan
 
     int64_t item() const { return float32 ? 4 : 8; }
-    double cost() const;            // nanoseconds on one thread, roughly
+    double cost() const;  // nanoseconds on one thread, roughly
     size_t scratch_bytes() const;
 };
 

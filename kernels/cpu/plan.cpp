@@ -1,6 +1,7 @@
 #include "plan.h"
 
 #include <algorithm>
+#include <chrono>
 #include <cmath>
 #include <stdexcept>
 
@@ -12,15 +13,23 @@ namespace {
 
 // Below this a second thread costs more than it saves.
 constexpr double worth_sharing = 12000;  // nanoseconds
+// Longer steps wait less at barriers than they gain; shorter ones are timed with and without
+// threads.
+constexpr double worth_watching = 1e6;
+constexpr double block_time = 1e6;
+constexpr int blocks_between_trials = 64;
 
 }  // namespace
 
 Plan::Plan(int threads) : threads_(threads) {
-    if (threads < 1) throw std::invalid_argument("Plan: threads is " + std::to_string(threads) + ", expected at least 1");
+    if (threads < 1)
+        throw std::invalid_argument("Plan: threads is " + std::to_string(threads) +
+                                    ", expected at least 1");
 }
 
 void Plan::add(Operation operation) {
-    if (finished_) throw std::logic_error("Plan: finish() was called, nothing can be added any more");
+    if (finished_)
+        throw std::logic_error("Plan: finish() was called, nothing can be added any more");
     operations_.push_back(std::move(operation));
 }
 
@@ -39,16 +48,19 @@ void Plan::check_members() const {
         if (operation.members == members_) continue;
         const std::string& name = operation.primitive->name;
         if (operation.members != 1)
-            throw std::invalid_argument("Plan: " + name + " has " + std::to_string(operation.members) +
+            throw std::invalid_argument("Plan: " + name + " has " +
+                                        std::to_string(operation.members) +
                                         " members, others have " + std::to_string(members_));
-        if (std::any_of(operation.operands.begin(), operation.operands.end(), [](const Operand& o) { return o.written; }))
-            throw std::invalid_argument("Plan: the outputs of " + name + " have no axis of members, others have " +
-                                        std::to_string(members_) + "; members would write over each other");
+        if (std::any_of(operation.operands.begin(), operation.operands.end(),
+                        [](const Operand& o) { return o.written; }))
+            throw std::invalid_argument(
+                "Plan: the outputs of " + name + " have no axis of members, others have " +
+                std::to_string(members_) + "; members would write over each other");
     }
 }
 
-// Two tasks need no barrier between them where both cut the same rows the same way, or share nothing
-// that either writes.
+// Two tasks need no barrier between them where both cut the same rows the same way, or share
+// nothing that either writes.
 bool Plan::conflicts(const Task& task, const Task& earlier) const {
     const auto aligned = [](const Task& t, const Operand& o) {
         return o.by_rows && t.step.pass == 0 && !t.step.by_columns && t.parts > 1;
@@ -59,30 +71,33 @@ bool Plan::conflicts(const Task& task, const Task& earlier) const {
             for (const Operand& o : operations_[follower].operands) all.push_back(o);
         return all;
     };
-    if (task.step.operation == earlier.step.operation && task.step.pass != earlier.step.pass) return true;
+    if (task.step.operation == earlier.step.operation && task.step.pass != earlier.step.pass)
+        return true;
     for (const Operand& a : operands(task))
         for (const Operand& b : operands(earlier)) {
             if (!overlap(a, b) || !(a.written || b.written)) continue;
-            const bool alike = aligned(task, a) && aligned(earlier, b) && a.base == b.base && a.bytes == b.bytes &&
-                               task.length == earlier.length && task.parts == earlier.parts;
+            const bool alike = aligned(task, a) && aligned(earlier, b) && a.base == b.base &&
+                               a.bytes == b.bytes && task.length == earlier.length &&
+                               task.parts == earlier.parts;
             if (!alike) return true;
         }
     return false;
 }
 
 void Plan::schedule() {
-    double cost = 0;
-    for (const int i : order_) cost += operations_[i].cost();
-    parts_ = cost < worth_sharing ? 1 : threads_;
+    for (const int i : order_) cost_ += operations_[i].cost();
+    parts_ = cost_ < worth_sharing ? 1 : threads_;
     partials_.assign(operations_.size() * (size_t)parts_ * partial_size, 0.0);
     size_t since = 0;  // the first task behind the last barrier
     for (const int i : order_) {
         const Operation& operation = operations_[i];
-        const int passes = operation.primitive->form == Form::stop ? 1 : (int)operation.lengths.size();
+        const int passes =
+            operation.primitive->form == Form::stop ? 1 : (int)operation.lengths.size();
         int joined = 1;
         for (int pass = 0; pass < passes; ++pass) {
             Task task{Step{i, pass}, 1, 1, joined, false};
-            const bool alone = operation.primitive->form == Form::loops && operation.passes[pass].axis.empty();
+            const bool alone =
+                operation.primitive->form == Form::loops && operation.passes[pass].axis.empty();
             if (operation.primitive->form != Form::stop) task.length = operation.lengths[pass];
             if (operation.primitive->form == Form::product) {
                 const Operation::Product& p = operation.product;
@@ -91,7 +106,8 @@ void Plan::schedule() {
                 if (task.step.by_columns) task.length = p.n;
             }
             if (!alone && operation.primitive->form != Form::stop) task.parts = joined = parts_;
-            for (size_t t = since; t < tasks_.size() && !task.wait; ++t) task.wait = conflicts(task, tasks_[t]);
+            for (size_t t = since; t < tasks_.size() && !task.wait; ++t)
+                task.wait = conflicts(task, tasks_[t]);
             if (task.wait) since = tasks_.size();
             tasks_.push_back(task);
         }
@@ -118,7 +134,8 @@ int64_t Plan::run_member(Frame& frame, int64_t member, int64_t first, int64_t la
     return -1;
 }
 
-int64_t Plan::run_together(Frame& frame, int thread, int count, Barrier& barrier, int64_t first, int64_t last) {
+int64_t Plan::run_together(Frame& frame, int thread, int count, Barrier& barrier, int64_t first,
+                           int64_t last) {
     frame.enter(0, first);
     for (int64_t step = first; step < last; ++step) {
         if (step != first) frame.advance(step);
@@ -132,10 +149,41 @@ int64_t Plan::run_together(Frame& frame, int thread, int count, Barrier& barrier
             double* partials = partials_.data() + (size_t)i * parts_ * partial_size;
             for (int part = thread; part < task.parts; part += count)
                 run_part(operations_, task.step, frame,
-                         Part{part_begin(task.length, task.parts, part), part_begin(task.length, task.parts, part + 1), part,
-                              task.joined},
+                         Part{part_begin(task.length, task.parts, part),
+                              part_begin(task.length, task.parts, part + 1), part, task.joined},
                          partials + (size_t)part * partial_size);
         }
+    }
+    return -1;
+}
+
+int64_t Plan::run_block(int threads, int64_t first, int64_t last, std::atomic<bool>& out_of_range) {
+    int64_t stopped = -1;
+    Barrier barrier(threads);
+    run_on_threads(threads, [&](int thread, int count) {
+        Frame frame(operations_);
+        const int64_t result = run_together(frame, thread, count, barrier, first, last);
+        if (thread == 0) stopped = result;
+        if (frame.out_of_range) out_of_range = true;
+    });
+    return stopped;
+}
+
+int64_t Plan::run_paced(int64_t first, int64_t last, std::atomic<bool>& out_of_range) {
+    using Clock = std::chrono::steady_clock;
+    const int64_t block = std::max<int64_t>(1, (int64_t)(block_time / cost_));
+    while (first < last) {
+        const bool trial = ++pace_.blocks % blocks_between_trials == 2;
+        const bool alone = pace_.prefer_alone() != trial;
+        const int64_t end =
+            std::min(last, first + (trial ? std::max<int64_t>(1, block / 4) : block));
+        const auto start = Clock::now();
+        const int64_t stopped = run_block(alone ? 1 : parts_, first, end, out_of_range);
+        const double pace =
+            std::chrono::duration<double>(Clock::now() - start).count() / (double)(end - first);
+        (alone ? pace_.alone : pace_.together) = pace;
+        if (stopped >= 0) return stopped;
+        first = end;
     }
     return -1;
 }
@@ -148,13 +196,9 @@ void Plan::run(int64_t first, int64_t last, const bool* active, int64_t* stopped
     std::atomic<int64_t> next{0};
     const auto is_active = [&](int64_t member) { return !active || active[member]; };
     if (members_ == 1 && is_active(0)) {
-        Barrier barrier(parts_);
-        run_on_threads(parts_, [&](int thread, int count) {
-            Frame frame(operations_);
-            const int64_t result = run_together(frame, thread, count, barrier, first, last);
-            if (thread == 0) stopped[0] = result;
-            if (frame.out_of_range) out_of_range = true;
-        });
+        const bool paced = parts_ > 1 && cost_ < worth_watching;
+        stopped[0] = paced ? run_paced(first, last, out_of_range)
+                           : run_block(parts_, first, last, out_of_range);
     } else if (members_ > 1) {
         run_on_threads((int)std::min<int64_t>(threads_, members_), [&](int, int) {
             Frame frame(operations_);
@@ -171,7 +215,8 @@ std::vector<std::string> Plan::describe() const {
     for (const int i : order_) {
         std::string line = operations_[i].primitive->name;
         if (operations_[i].product.row_sums >= 0) line += " + affine_bias_gradient";
-        for (const int follower : operations_[i].followers) line += " + " + operations_[follower].primitive->name;
+        for (const int follower : operations_[i].followers)
+            line += " + " + operations_[follower].primitive->name;
         lines.push_back(line);
     }
     return lines;

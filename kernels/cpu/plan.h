@@ -16,7 +16,8 @@ class Plan {
     void add(Operation operation);
     void finish();
     int64_t members() const { return members_; }
-    // For each member -1, or the step at which it stopped; `active` has one entry per member or is null.
+    // For each member -1, or the step at which it stopped; `active` has one entry per member or is
+    // null.
     void run(int64_t first, int64_t last, const bool* active, int64_t* stopped);
 
     // What finish() made of the calls, for tests and for those who look into it.
@@ -31,11 +32,22 @@ class Plan {
         bool wait;   // for the other threads, before it
     };
 
+    // Which is faster changes with what else the machine does: while another process holds a
+    // processor, threads that meet at every barrier are slower than one alone.
+    struct Pace {
+        double together = 0, alone = 0;  // seconds a step, as last measured; 0: not yet
+        int blocks = 0;
+        bool prefer_alone() const { return alone > 0 && alone < together; }
+    };
+
+    int64_t run_block(int threads, int64_t first, int64_t last, std::atomic<bool>& out_of_range);
+    int64_t run_paced(int64_t first, int64_t last, std::atomic<bool>& out_of_range);
     void schedule();
     void check_members() const;
     bool conflicts(const Task& task, const Task& earlier) const;
     int64_t run_member(Frame& frame, int64_t member, int64_t first, int64_t last) const;
-    int64_t run_together(Frame& frame, int thread, int count, Barrier& barrier, int64_t first, int64_t last);
+    int64_t run_together(Frame& frame, int thread, int count, Barrier& barrier, int64_t first,
+                         int64_t last);
     bool finite(const Operation& stop, int index, Frame& frame) const;
 
     int threads_;
@@ -46,6 +58,8 @@ class Plan {
     std::vector<Task> tasks_;  // of one step, for a plan without members
     std::vector<double> partials_;
     int parts_ = 1;
+    double cost_ = 0;  // nanoseconds a step on one thread, roughly
+    Pace pace_;
 };
 
 // Moves what can run while a product's result is hot behind that product; returns what is left.

@@ -26,8 +26,9 @@ void pause_briefly() {
 #endif
 }
 
-// Longer than it takes to wake a thread: with less, each would find the other asleep at every barrier
-// from the first sleep on. Far shorter than a time slice, should another process hold the processor.
+// Longer than it takes to wake a thread: with less, each would find the other asleep at every
+// barrier from the first sleep on. Far shorter than a time slice, should another process hold the
+// processor.
 constexpr std::chrono::microseconds spin_time{50};
 
 class Pool {
@@ -49,7 +50,8 @@ class Pool {
         epoch_.fetch_add(1, std::memory_order_release);
         epoch_.notify_all();
         body(0, threads);
-        for (int left; (left = left_.load(std::memory_order_acquire)) != 0;) wait_while(left_, left);
+        for (int left; (left = left_.load(std::memory_order_acquire)) != 0;)
+            wait_while(left_, left);
     }
 
   private:
@@ -70,8 +72,8 @@ class Pool {
     alignas(64) std::atomic<int> left_{0};
 };
 
-// Never destroyed: its threads may be asleep in it when the process ends. After a fork the child has
-// none of them, and starts a pool of its own.
+// Never destroyed: its threads may be asleep in it when the process ends. After a fork the child
+// has none of them, and starts a pool of its own.
 Pool* pool = nullptr;
 std::once_flag fork_handler;
 
@@ -115,12 +117,14 @@ void Barrier::wait() {
 }
 
 void wait_while(const std::atomic<int>& value, int old) {
-    const auto end = std::chrono::steady_clock::now() + spin_time;
+    std::chrono::steady_clock::time_point end{};
     do {
         for (int i = 0; i < 32; ++i) {
             if (value.load(std::memory_order_acquire) != old) return;
             pause_briefly();
         }
+        if (end == std::chrono::steady_clock::time_point{})
+            end = std::chrono::steady_clock::now() + spin_time;
     } while (std::chrono::steady_clock::now() < end);
     while (value.load(std::memory_order_acquire) == old) value.wait(old, std::memory_order_acquire);
 }

@@ -8,8 +8,8 @@ namespace mlpcore {
 
 int available_processors();
 
-// Runs body(thread, count) on `threads` threads, the caller among them, and returns when all are done.
-// Where the pool is at work for someone else, the caller runs alone: body(0, 1).
+// Runs body(thread, count) on `threads` threads, the caller among them, and returns when all are
+// done. Where the pool is at work for someone else, the caller runs alone: body(0, 1).
 void run_on_threads(int threads, const std::function<void(int thread, int count)>& body);
 
 // Threads meet here. Whoever comes early spins for some microseconds, then sleeps.

@@ -31,11 +31,16 @@ std::vector<Slot> slots(const std::string& text) {
         std::string axes = word.substr(colon + 1);
         for (; !axes.empty(); axes.pop_back()) {
             const char last = axes.back();
-            if (last == '?') slot.optional = true;
-            else if (last == '#') slot.type = Type::integer;
-            else if (last == '~') slot.type = Type::any;
-            else if (last == '@') slot.type = Type::target;
-            else break;
+            if (last == '?')
+                slot.optional = true;
+            else if (last == '#')
+                slot.type = Type::integer;
+            else if (last == '~')
+                slot.type = Type::any;
+            else if (last == '@')
+                slot.type = Type::target;
+            else
+                break;
         }
         slot.axes = split(axes, ',');
         result.push_back(slot);
@@ -43,7 +48,8 @@ std::vector<Slot> slots(const std::string& text) {
     return result;
 }
 
-// "epsilon=1e-5" with a default, "rate" without; "#" in front of "=" for integers; "=none" for infinity.
+// "epsilon=1e-5" with a default, "rate" without; "#" in front of "=" for integers; "=none" for
+// infinity.
 std::vector<Option> options(const std::string& text) {
     std::vector<Option> result;
     for (const std::string& word : split(text, ' ')) {
@@ -55,7 +61,8 @@ std::vector<Option> options(const std::string& text) {
         if (!option.required) {
             const std::string value = word.substr(equals + 1);
             option.nullable = value == "none";
-            option.fallback = option.nullable ? std::numeric_limits<double>::infinity() : std::stod(value);
+            option.fallback =
+                option.nullable ? std::numeric_limits<double>::infinity() : std::stod(value);
         }
         result.push_back(option);
     }
@@ -77,11 +84,13 @@ Primitive& add(Table& table, const std::string& name, const char* inputs, const 
 void add_activation(Table& table, const std::string& name, const char* parameters = "") {
     Primitive& forward = add(table, name, "x:*", "y:*", parameters, "n k", {{name, "n"}});
     const std::string back = name + "_backward";
-    Primitive& backward = add(table, back, "dy:* x:*? y:*?", "dx:*", parameters, "n k", {{back, "n"}});
+    Primitive& backward =
+        add(table, back, "dy:* x:*? y:*?", "dx:*", parameters, "n k", {{back, "n"}});
     for (Primitive* p : {&forward, &backward}) p->elementwise = p->accepts_fewer_axes = true;
 }
 
-Primitive& add_rows(Table& table, const std::string& name, const char* inputs, const char* outputs) {
+Primitive& add_rows(Table& table, const std::string& name, const char* inputs,
+                    const char* outputs) {
     Primitive& p = add(table, name, inputs, outputs, "", "n k", {{name, "n"}});
     p.accepts_fewer_axes = true, p.elementwise = true;
     p.scratch_tiles = 3, p.cost = 1.0;
@@ -104,8 +113,10 @@ void add_update(Table& table, const std::string& name, int states, const std::st
         const std::string state = " state" + std::to_string(i) + ":p";
         inputs += state, outputs += state;
     }
-    const std::string shared = "learning_rate step=1 l2=0 weight_decay=0 clip_value=none clip_norm=none ";
-    add(table, name, inputs.c_str(), outputs.c_str(), (shared + parameters).c_str(), "p", {{name, "p"}});
+    const std::string shared =
+        "learning_rate step=1 l2=0 weight_decay=0 clip_value=none clip_norm=none ";
+    add(table, name, inputs.c_str(), outputs.c_str(), (shared + parameters).c_str(), "p",
+        {{name, "p"}});
 }
 
 void add_product(Table& table, const std::string& name, const char* inputs, const char* output) {
@@ -114,8 +125,8 @@ void add_product(Table& table, const std::string& name, const char* inputs, cons
 
 Table make_table() {
     Table t;
-    for (const char* name : {"identity", "step", "sigmoid", "tanh", "relu", "selu", "silu", "mish", "softplus",
-                             "hard_sigmoid", "hard_tanh", "exponential", "gelu"})
+    for (const char* name : {"identity", "step", "sigmoid", "tanh", "relu", "selu", "silu", "mish",
+                             "softplus", "hard_sigmoid", "hard_tanh", "exponential", "gelu"})
         add_activation(t, name);
     add_activation(t, "leaky_relu", "negative_slope=0.01");
     add_activation(t, "elu", "alpha=1");
@@ -130,21 +141,27 @@ Table make_table() {
     add_product(t, "affine", "x:n,i weight:i,o bias:o", "z:n,o");
     add_product(t, "affine_input_gradient", "dz:n,o weight:i,o", "dx:n,i");
     add_product(t, "affine_weight_gradient", "x:n,i dz:n,o", "dw:i,o");
-    add(t, "affine_bias_gradient", "dz:n,k", "db:k", "", "n k", {{"affine_bias_gradient", "k"}}).cost = 0.1;
+    add(t, "affine_bias_gradient", "dz:n,k", "db:k", "", "n k", {{"affine_bias_gradient", "k"}})
+        .cost = 0.1;
 
-    add(t, "dropout", "x:n,k", "y:n,k", "rate seed# member#=0 step# layer#=0", "n k", {{"dropout", "n"}}).cost = 1.0;
+    add(t, "dropout", "x:n,k", "y:n,k", "rate seed# member#=0 step# layer#=0", "n k",
+        {{"dropout", "n"}})
+        .cost = 1.0;
 
     const char* epsilon = "epsilon=1e-5";
-    add(t, "batch_norm", "x:n,k gamma:k beta:k", "y:n,k mean:k variance:k", epsilon, "n k", {{"batch_norm", "k"}});
-    add(t, "batch_norm_backward", "dy:n,k x:n,k gamma:k mean:k variance:k", "dx:n,k dgamma:k dbeta:k", epsilon,
-        "n k", {{"batch_norm_backward", "k"}});
-    add(t, "layer_norm", "x:n,k gamma:k beta:k", "y:n,k mean:n variance:n", epsilon, "n k", {{"layer_norm", "n"}})
+    add(t, "batch_norm", "x:n,k gamma:k beta:k", "y:n,k mean:k variance:k", epsilon, "n k",
+        {{"batch_norm", "k"}});
+    add(t, "batch_norm_backward", "dy:n,k x:n,k gamma:k mean:k variance:k",
+        "dx:n,k dgamma:k dbeta:k", epsilon, "n k", {{"batch_norm_backward", "k"}});
+    add(t, "layer_norm", "x:n,k gamma:k beta:k", "y:n,k mean:n variance:n", epsilon, "n k",
+        {{"layer_norm", "n"}})
         .scratch_tiles = 1;
     Primitive& back = add(t, "layer_norm_backward", "dy:n,k x:n,k gamma:k mean:n variance:n",
                           "dx:n,k dgamma:k dbeta:k", epsilon, "n k",
                           {{"layer_norm_backward", "n"}, {"layer_norm_parameters", "k"}});
     back.scratch_tiles = 3, back.scratch_extent = 0;
-    add(t, "normalize", "x:n,k gamma:k beta:k mean:k variance:k", "y:n,k", epsilon, "n k", {{"normalize", "n"}})
+    add(t, "normalize", "x:n,k gamma:k beta:k mean:k variance:k", "y:n,k", epsilon, "n k",
+        {{"normalize", "n"}})
         .scratch_tiles = 1;
     add(t, "running_average", "running:n value:n", "average:n", "momentum=0.1 scale=1", "n 1",
         {{"running_average", "n"}});
@@ -165,9 +182,12 @@ Table make_table() {
     add(t, "gradient_norm", "g:p theta:p mask:p?", "norm:", "l2=0 clip_value=none", "p",
         {{"gradient_norm", "p"}, {"gradient_norm_total", ""}});
 
-    add(t, "gather_rows", "x:N,k~ index:b#", "y:b,k~", "", "b k N", {{"gather_rows", "b"}}).cost = 0.1;
-    add(t, "gather_values", "x:N~ index:b#", "y:b~", "", "b 1 N", {{"gather_rows", "b"}}).cost = 1.0;
-    Primitive& shuffle = add(t, "permutation", "rows:n#", "permuted:n#", "seed# member#=0 epoch#", "n", {{"permutation", ""}});
+    add(t, "gather_rows", "x:N,k~ index:b#", "y:b,k~", "", "b k N", {{"gather_rows", "b"}}).cost =
+        0.1;
+    add(t, "gather_values", "x:N~ index:b#", "y:b~", "", "b 1 N", {{"gather_rows", "b"}}).cost =
+        1.0;
+    Primitive& shuffle = add(t, "permutation", "rows:n#", "permuted:n#", "seed# member#=0 epoch#",
+                             "n", {{"permutation", ""}});
     shuffle.scratch_extent = 0, shuffle.scratch_tiles = 2, shuffle.cost = 10.0;
 
     add(t, "stop_if_not_finite", "loss:", "", "", "", {}).form = Form::stop;

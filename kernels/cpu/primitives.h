@@ -39,8 +39,8 @@ struct Primitive {
     std::vector<Pass> passes;
     bool elementwise = false;  // one member after another is one long member
     bool accepts_fewer_axes = false;
-    double cost = 0.3;       // nanoseconds for each element of the extents' product
-    int scratch_tiles = 0;   // of one row block, or of `scratch_extent` elements of 8 bytes
+    double cost = 0.3;      // nanoseconds for each element of the extents' product
+    int scratch_tiles = 0;  // of one row block, or of `scratch_extent` elements of 8 bytes
     int scratch_extent = -1;
 };
 

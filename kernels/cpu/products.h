@@ -6,7 +6,8 @@
 namespace mlpcore {
 
 // C (m, n) = A (m, k) B (k, n), plus `bias` (n) or plus what C holds. B is packed into panels, each
-// `lanes` columns wide and k rows long, padded with zeros; A has any strides; C's rows are contiguous.
+// `lanes` columns wide and k rows long, padded with zeros; A has any strides; C's rows are
+// contiguous.
 struct Product {
     const void* a;
     int64_t a_row, a_column;
@@ -20,9 +21,11 @@ struct Product {
 
 struct ProductKernels {
     int lanes;
-    void (*pack)(const void* b, int64_t b_row, int64_t b_column, int64_t k, int64_t n, void* panels);
+    void (*pack)(const void* b, int64_t b_row, int64_t b_column, int64_t k, int64_t n,
+                 void* panels);
     // The same for contiguous rows, and the sums of the columns with it.
-    void (*pack_and_sum)(const void* b, int64_t b_row, int64_t k, int64_t n, void* panels, void* sums);
+    void (*pack_and_sum)(const void* b, int64_t b_row, int64_t k, int64_t n, void* panels,
+                         void* sums);
     void (*multiply)(const Product& product);
 };
 

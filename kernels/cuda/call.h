@@ -1,4 +1,5 @@
-// What a kernel is called with: one argument, passed by value, whose layout mlpcore/backend/cuda knows.
+// What a kernel is called with: one argument, passed by value, whose layout mlpcore/backend/cuda
+// knows.
 #pragma once
 
 #include "cuda/storage.h"
@@ -11,7 +12,8 @@ struct Operand {
     int64_t member_stride;  // bytes; 0: all members share it
 };
 
-// A parameter: a number, or read from memory for each member, so that a captured graph sees it change.
+// A parameter: a number, or read from memory for each member, so that a captured graph sees it
+// change.
 struct Setting {
     enum Kind : int64_t { real, integer, integer_as_real };
     Value fixed;
@@ -81,8 +83,8 @@ using Storage = MLPCORE_STORAGE;
 #define MLPCORE_JOIN_(name, storage) name##_##storage
 #define MLPCORE_JOIN(name, storage) MLPCORE_JOIN_(name, storage)
 // KERNEL(relu, 256, body) defines relu_f32 and its like, for blocks of at most 256 threads.
-#define KERNEL(name, threads, ...)                                                            \
-    extern "C" __global__ void __launch_bounds__(threads) MLPCORE_JOIN(name, MLPCORE_STORAGE)( \
-        const Call call) {                                                                    \
-        __VA_ARGS__(call);                                                                    \
+#define KERNEL(name, threads, ...)                             \
+    extern "C" __global__ void __launch_bounds__(threads)      \
+        MLPCORE_JOIN(name, MLPCORE_STORAGE)(const Call call) { \
+        __VA_ARGS__(call);                                     \
     }

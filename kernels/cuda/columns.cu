@@ -11,16 +11,17 @@ MLPCORE_DEVICE void bias_gradient(const Call& call) {
     each_member(call, [&](int64_t member) {
         const S* dz = call.array<S>(0, member);
         A *db = call.array<A>(1, member), *sums = call.array<A>(2, member);
-        each_column<S>(call, call.parts, aligned(dz, db, sums), [&](Chunk<S> columns, int64_t part, int64_t parts) {
-            A sum[Chunk<S>::size] = {};
+        each_column<S>(call, call.parts, aligned(dz, db, sums),
+                       [&](Chunk<S> columns, int64_t part, int64_t parts) {
+                           A sum[Chunk<S>::size] = {};
 #pragma unroll 4
-            for (int64_t row = part; row < call.rows; row += parts) {
-                const auto in = columns.moved(row * call.columns).load(dz);
-                MLPCORE_UNROLL
-                for (int j = 0; j < Chunk<S>::size; ++j) sum[j] += A(in[j]);
-            }
-            store_part(columns, call.columns, part, parts, db, sums, sum);
-        });
+                           for (int64_t row = part; row < call.rows; row += parts) {
+                               const auto in = columns.moved(row * call.columns).load(dz);
+                               MLPCORE_UNROLL
+                               for (int j = 0; j < Chunk<S>::size; ++j) sum[j] += A(in[j]);
+                           }
+                           store_part(columns, call.columns, part, parts, db, sums, sum);
+                       });
     });
 }
 
@@ -40,7 +41,9 @@ MLPCORE_DEVICE void sums_total(const Call& call) {
             A* result = call.array<A>(Result + i, member);
             join_parts<Sum<A>>(
                 call.columns, call.parts,
-                [&](int64_t part, int64_t column) { return Sum<A>{sums[part * call.columns + column]}; },
+                [&](int64_t part, int64_t column) {
+                    return Sum<A>{sums[part * call.columns + column]};
+                },
                 [&](int64_t column, const Sum<A>& sum) { result[column] = sum.value; });
         }
     });

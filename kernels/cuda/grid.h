@@ -7,19 +7,24 @@ MLPCORE_BEGIN
 
 constexpr int warp_size = 32;
 
-MLPCORE_DEVICE int64_t thread_index() { return (int64_t)blockIdx.x * blockDim.x + threadIdx.x; }
-MLPCORE_DEVICE int64_t thread_count() { return (int64_t)gridDim.x * blockDim.x; }
+MLPCORE_DEVICE int64_t thread_index() {
+    return (int64_t)blockIdx.x * blockDim.x + threadIdx.x;
+}
+MLPCORE_DEVICE int64_t thread_count() {
+    return (int64_t)gridDim.x * blockDim.x;
+}
 
 // run(chunk) for this thread's share of a flat array.
 template <class S, class F>
 MLPCORE_DEVICE void each_chunk(int64_t n, bool packed, F run) {
     constexpr int size = Chunk<S>::size;
-    for (int64_t i = thread_index() * size; i < n; i += thread_count() * size) run(chunk_of<S>(i, n, packed));
+    for (int64_t i = thread_index() * size; i < n; i += thread_count() * size)
+        run(chunk_of<S>(i, n, packed));
 }
 
-// run(chunk, part, parts) for this thread's columns of an (n, k) matrix: chunk lies in row 0, and of
-// the rows part, part + parts, ... are this thread's. Without a number of parts, as many as there are
-// threads for.
+// run(chunk, part, parts) for this thread's columns of an (n, k) matrix: chunk lies in row 0, and
+// of the rows part, part + parts, ... are this thread's. Without a number of parts, as many as
+// there are threads for.
 template <class S, class F>
 MLPCORE_DEVICE void each_column(const Call& call, int64_t parts, bool packed, F run) {
     constexpr int size = Chunk<S>::size;
@@ -32,10 +37,12 @@ MLPCORE_DEVICE void each_column(const Call& call, int64_t parts, bool packed, F 
 
 // What a part has summed over its rows goes into scratch; a single part's is the result.
 template <class S, class A>
-MLPCORE_DEVICE void store_part(Chunk<S> columns, int64_t k, int64_t part, int64_t parts, A* result, A* scratch,
-                               const A* sum) {
+MLPCORE_DEVICE void store_part(Chunk<S> columns, int64_t k, int64_t part, int64_t parts, A* result,
+                               A* scratch, const A* sum) {
     const bool single = parts == 1;
-    columns.moved(single ? 0 : part * k).store(single ? result : scratch, [&](int j) { return sum[j]; });
+    columns.moved(single ? 0 : part * k).store(single ? result : scratch, [&](int j) {
+        return sum[j];
+    });
 }
 
 template <class T>
@@ -68,7 +75,8 @@ struct Team {
     // but writes nothing.
     template <class F>
     MLPCORE_DEVICE void each_row(int64_t n, F run) const {
-        const int64_t own = thread_index() / size, first = thread_index() / warp_size * (warp_size / size);
+        const int64_t own = thread_index() / size,
+                      first = thread_index() / warp_size * (warp_size / size);
         for (int64_t offset = 0; first + offset < n; offset += thread_count() / size)
             run(own + offset < n ? own + offset : n - 1, own + offset < n);
     }
@@ -78,7 +86,8 @@ struct Team {
     MLPCORE_DEVICE void each_chunk(int64_t k, bool packed, F run) const {
         constexpr int width = Chunk<S>::size;
         packed = packed && k % width == 0;
-        for (int64_t j = (int64_t)lane() * width; j < k; j += size * width) run(chunk_of<S>(j, k, packed));
+        for (int64_t j = (int64_t)lane() * width; j < k; j += size * width)
+            run(chunk_of<S>(j, k, packed));
     }
 };
 
@@ -109,11 +118,13 @@ MLPCORE_DEVICE void join_parts(int64_t k, int64_t parts, Load load_part, Store s
     __shared__ R of_warp[warp_size][warp_size];
     const int lane = (int)threadIdx.x % warp_size, warp = (int)threadIdx.x / warp_size;
     const int warps = (int)blockDim.x / warp_size;
-    for (int64_t first = (int64_t)blockIdx.x * warp_size; first < k; first += (int64_t)gridDim.x * warp_size) {
+    for (int64_t first = (int64_t)blockIdx.x * warp_size; first < k;
+         first += (int64_t)gridDim.x * warp_size) {
         const int64_t column = first + lane;
         R total = {};
         if (column < k)
-            for (int64_t part = warp; part < parts; part += warps) total.merge(load_part(part, column));
+            for (int64_t part = warp; part < parts; part += warps)
+                total.merge(load_part(part, column));
         of_warp[warp][lane] = total;
         __syncthreads();
         if (warp == 0 && column < k) {

@@ -1,6 +1,7 @@
 // The losses: the weighted mean over the rows and, in the same pass, its gradient.
 // inputs z, target, sample_weight or none; outputs the loss and the gradient, either may be absent;
-// scratch: each warp's share of the mean, and the sum of the weights. `loss_total` joins the shares.
+// scratch: each warp's share of the mean, and the sum of the weights. `loss_total` joins the
+// shares.
 
 #include "cuda/row.h"
 #include "mlpcore/losses.h"
@@ -24,7 +25,8 @@ MLPCORE_DEVICE void loss_weights(const Call& call) {
     each_member(call, [&](int64_t member) {
         const Computed<S>* weight = call.array<Computed<S>>(2, member);
         double sum = 0;
-        for (int64_t row = threadIdx.x; row < call.rows; row += blockDim.x) sum += (double)weight[row];
+        for (int64_t row = threadIdx.x; row < call.rows; row += blockDim.x)
+            sum += (double)weight[row];
         sum = block_sum(sum);
         if (threadIdx.x == 0) *call.array<double>(6, member) = sum;
     });
@@ -57,20 +59,22 @@ MLPCORE_DEVICE void elementwise_loss(const Call& call) {
         const S *z = call.array<S>(0, member), *target = call.array<S>(1, member);
         S* dz = call.array<S>(4, member);
         double sum = 0;
-        each_column<S>(call, 0, aligned(z, target, dz), [&](Chunk<S> columns, int64_t part, int64_t parts) {
-            for (int64_t row = part; row < call.rows; row += parts) {
-                const Chunk<S> here = columns.moved(row * call.columns);
-                const A share = shares(row);
-                const auto in = here.load(z), y = here.load(target);
-                MLPCORE_UNROLL
-                for (int j = 0; j < Chunk<S>::size; ++j)
-                    if (j < here.count && share != A(0)) sum += (double)(share * f.value(A(in[j]), A(y[j])));
-                if (dz)
-                    here.store(dz, [&](int j) {
-                        return share == A(0) ? A(0) : share * f.gradient(A(in[j]), A(y[j]));
-                    });
-            }
-        });
+        each_column<S>(
+            call, 0, aligned(z, target, dz), [&](Chunk<S> columns, int64_t part, int64_t parts) {
+                for (int64_t row = part; row < call.rows; row += parts) {
+                    const Chunk<S> here = columns.moved(row * call.columns);
+                    const A share = shares(row);
+                    const auto in = here.load(z), y = here.load(target);
+                    MLPCORE_UNROLL
+                    for (int j = 0; j < Chunk<S>::size; ++j)
+                        if (j < here.count && share != A(0))
+                            sum += (double)(share * f.value(A(in[j]), A(y[j])));
+                    if (dz)
+                        here.store(dz, [&](int j) {
+                            return share == A(0) ? A(0) : share * f.gradient(A(in[j]), A(y[j]));
+                        });
+                }
+            });
         store_share(call, member, sum);
     });
 }
@@ -97,7 +101,9 @@ MLPCORE_DEVICE void softmax_cross_entropy(const Call& call) {
             team.each_chunk<S>(k, packed, [&](Chunk<S> columns) {
                 const Chunk<S> here = columns.moved(row * k);
                 const auto in = here.load(z), y = here.load(target);
-                auto q = [&](int j) { return f.target(Labels ? A(columns.start + j == label) : A(y[j])); };
+                auto q = [&](int j) {
+                    return f.target(Labels ? A(columns.start + j == label) : A(y[j]));
+                };
                 MLPCORE_UNROLL
                 for (int j = 0; j < Chunk<S>::size; ++j)
                     if (j < here.count) loss += f.value(q(j), (A(in[j]) - e.top) - log_total);

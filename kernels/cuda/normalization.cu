@@ -6,7 +6,8 @@
 MLPCORE_BEGIN
 
 template <class S>
-MLPCORE_DEVICE void normalize_columns(const Call& call, int64_t member, int mean_at, int variance_at, int y_at) {
+MLPCORE_DEVICE void normalize_columns(const Call& call, int64_t member, int mean_at,
+                                      int variance_at, int y_at) {
     using A = Computed<S>;
     const A epsilon = A(Values<1>(call, member)[0].real);
     const S* x = call.array<S>(0, member);
@@ -23,7 +24,8 @@ MLPCORE_DEVICE void normalize_columns(const Call& call, int64_t member, int mean
         for (int64_t row = part; row < call.rows; row += parts) {
             const Chunk<S> here = columns.moved(row * call.columns);
             const auto in = here.load(x);
-            here.store(y, [&](int j) { return normalize_of(A(in[j]), m[j], A(1), scale[j], b[j]); });
+            here.store(y,
+                       [&](int j) { return normalize_of(A(in[j]), m[j], A(1), scale[j], b[j]); });
         }
     });
 }
@@ -47,15 +49,18 @@ struct Moments {
     A count, mean, variance;
     MLPCORE_DEVICE void merge(const Moments& other) {
         if (other.count == A(0)) return;
-        const A total = count + other.count, share = other.count / total, distance = other.mean - mean;
+        const A total = count + other.count, share = other.count / total,
+                distance = other.mean - mean;
         mean += distance * share;
-        variance += (other.variance - variance) * share + distance * distance * share * (A(1) - share);
+        variance +=
+            (other.variance - variance) * share + distance * distance * share * (A(1) - share);
         count = total;
     }
 };
 
 // The mean and variance of the columns, or where there are several parts, of each part.
-// Source: Welford (1962), "Note on a method for calculating corrected sums of squares and products".
+// Source: Welford (1962), "Note on a method for calculating corrected sums of squares and
+// products".
 template <class S>
 MLPCORE_DEVICE void batch_norm_statistics(const Call& call) {
     using A = Computed<S>;
@@ -65,25 +70,26 @@ MLPCORE_DEVICE void batch_norm_statistics(const Call& call) {
         A *mean = call.array<A>(4, member), *variance = call.array<A>(5, member);
         A *means = call.array<A>(6, member), *variances = call.array<A>(7, member);
         const bool packed = aligned(x, mean, variance, means, variances);
-        each_column<S>(call, call.parts, packed, [&](Chunk<S> columns, int64_t part, int64_t parts) {
-            A m[size] = {}, squares[size] = {}, count = A(0);
+        each_column<S>(
+            call, call.parts, packed, [&](Chunk<S> columns, int64_t part, int64_t parts) {
+                A m[size] = {}, squares[size] = {}, count = A(0);
 #pragma unroll 4
-            for (int64_t row = part; row < call.rows; row += parts) {
-                const auto in = columns.moved(row * call.columns).load(x);
-                count += A(1);
-                const A share = A(1) / count;
-                MLPCORE_UNROLL
-                for (int j = 0; j < size; ++j) {
-                    const A distance = A(in[j]) - m[j];
-                    m[j] += distance * share;
-                    squares[j] += distance * (A(in[j]) - m[j]);
+                for (int64_t row = part; row < call.rows; row += parts) {
+                    const auto in = columns.moved(row * call.columns).load(x);
+                    count += A(1);
+                    const A share = A(1) / count;
+                    MLPCORE_UNROLL
+                    for (int j = 0; j < size; ++j) {
+                        const A distance = A(in[j]) - m[j];
+                        m[j] += distance * share;
+                        squares[j] += distance * (A(in[j]) - m[j]);
+                    }
                 }
-            }
-            MLPCORE_UNROLL
-            for (int j = 0; j < size; ++j) squares[j] /= count;
-            store_part(columns, call.columns, part, parts, mean, means, m);
-            store_part(columns, call.columns, part, parts, variance, variances, squares);
-        });
+                MLPCORE_UNROLL
+                for (int j = 0; j < size; ++j) squares[j] /= count;
+                store_part(columns, call.columns, part, parts, mean, means, m);
+                store_part(columns, call.columns, part, parts, variance, variances, squares);
+            });
     });
 }
 
@@ -97,9 +103,12 @@ MLPCORE_DEVICE void batch_norm_statistics_total(const Call& call) {
             call.columns, call.parts,
             [&](int64_t part, int64_t column) {
                 const int64_t i = part * call.columns + column;
-                return Moments<A>{A((call.rows - part + call.parts - 1) / call.parts), means[i], variances[i]};
+                return Moments<A>{A((call.rows - part + call.parts - 1) / call.parts), means[i],
+                                  variances[i]};
             },
-            [&](int64_t column, const Moments<A>& all) { mean[column] = all.mean, variance[column] = all.variance; });
+            [&](int64_t column, const Moments<A>& all) {
+                mean[column] = all.mean, variance[column] = all.variance;
+            });
     });
 }
 
@@ -115,30 +124,34 @@ MLPCORE_DEVICE void norm_backward_sums(const Call& call) {
         const A *mean = call.array<A>(3, member), *variance = call.array<A>(4, member);
         A *dgamma = call.array<A>(6, member), *dbeta = call.array<A>(7, member);
         A *gains = call.array<A>(8, member), *shifts = call.array<A>(9, member);
-        const bool packed = aligned(dy, x, dgamma, dbeta, gains, shifts) && (Rows || aligned(mean, variance));
-        each_column<S>(call, call.parts, packed, [&](Chunk<S> columns, int64_t part, int64_t parts) {
-            A gain[size] = {}, shift[size] = {}, m[size] = {}, inverse[size] = {};
-            if (!Rows) {
-                const auto of_mean = columns.load(mean), of_variance = columns.load(variance, A(1));
-                MLPCORE_UNROLL
-                for (int j = 0; j < size; ++j)
-                    m[j] = of_mean[j], inverse[j] = inverse_deviation(of_variance[j], epsilon);
-            }
-#pragma unroll 4
-            for (int64_t row = part; row < call.rows; row += parts) {
-                const Chunk<S> here = columns.moved(row * call.columns);
-                const auto slope = here.load(dy), in = here.load(x);
-                const A of_row = Rows ? inverse_deviation(variance[row], epsilon) : A(0);
-                MLPCORE_UNROLL
-                for (int j = 0; j < size; ++j) {
-                    const A d = A(slope[j]);
-                    shift[j] += d;
-                    gain[j] += d * normalized(A(in[j]), Rows ? mean[row] : m[j], Rows ? of_row : inverse[j]);
+        const bool packed =
+            aligned(dy, x, dgamma, dbeta, gains, shifts) && (Rows || aligned(mean, variance));
+        each_column<S>(
+            call, call.parts, packed, [&](Chunk<S> columns, int64_t part, int64_t parts) {
+                A gain[size] = {}, shift[size] = {}, m[size] = {}, inverse[size] = {};
+                if (!Rows) {
+                    const auto of_mean = columns.load(mean),
+                               of_variance = columns.load(variance, A(1));
+                    MLPCORE_UNROLL
+                    for (int j = 0; j < size; ++j)
+                        m[j] = of_mean[j], inverse[j] = inverse_deviation(of_variance[j], epsilon);
                 }
-            }
-            store_part(columns, call.columns, part, parts, dgamma, gains, gain);
-            store_part(columns, call.columns, part, parts, dbeta, shifts, shift);
-        });
+#pragma unroll 4
+                for (int64_t row = part; row < call.rows; row += parts) {
+                    const Chunk<S> here = columns.moved(row * call.columns);
+                    const auto slope = here.load(dy), in = here.load(x);
+                    const A of_row = Rows ? inverse_deviation(variance[row], epsilon) : A(0);
+                    MLPCORE_UNROLL
+                    for (int j = 0; j < size; ++j) {
+                        const A d = A(slope[j]);
+                        shift[j] += d;
+                        gain[j] += d * normalized(A(in[j]), Rows ? mean[row] : m[j],
+                                                  Rows ? of_row : inverse[j]);
+                    }
+                }
+                store_part(columns, call.columns, part, parts, dgamma, gains, gain);
+                store_part(columns, call.columns, part, parts, dbeta, shifts, shift);
+            });
     });
 }
 
@@ -151,12 +164,13 @@ MLPCORE_DEVICE void batch_norm_backward(const Call& call) {
         const A epsilon = A(Values<1>(call, member)[0].real), count = A(call.rows);
         const S *dy = call.array<S>(0, member), *x = call.array<S>(1, member);
         const A *gamma = call.array<A>(2, member), *mean = call.array<A>(3, member);
-        const A *variance = call.array<A>(4, member);
+        const A* variance = call.array<A>(4, member);
         const A *dgamma = call.array<A>(6, member), *dbeta = call.array<A>(7, member);
         S* dx = call.array<S>(5, member);
         const bool packed = aligned(dy, x, gamma, mean, variance, dx, dgamma, dbeta);
         each_column<S>(call, 0, packed, [&](Chunk<S> columns, int64_t part, int64_t parts) {
-            const auto m = columns.load(mean), v = columns.load(variance, A(1)), g = columns.load(gamma);
+            const auto m = columns.load(mean), v = columns.load(variance, A(1)),
+                       g = columns.load(gamma);
             const auto gain = columns.load(dgamma), shift = columns.load(dbeta);
             A inverse[size];
             MLPCORE_UNROLL
@@ -209,13 +223,15 @@ MLPCORE_DEVICE void layer_norm(const Call& call) {
                 const Chunk<S> here = columns.moved(row * k);
                 const auto in = here.load(x);
                 const auto g = columns.load(gamma), b = columns.load(beta);
-                here.store(y, [&](int j) { return normalize_of(A(in[j]), mean, inverse, g[j], b[j]); });
+                here.store(
+                    y, [&](int j) { return normalize_of(A(in[j]), mean, inverse, g[j], b[j]); });
             });
         });
     });
 }
 
-// dx; the columns' part is norm_backward_sums. inputs dy, x, gamma, mean, variance; outputs dx, dgamma, dbeta
+// dx; the columns' part is norm_backward_sums. inputs dy, x, gamma, mean, variance; outputs dx,
+// dgamma, dbeta
 template <class S>
 MLPCORE_DEVICE void layer_norm_backward(const Call& call) {
     using A = Computed<S>;
@@ -249,8 +265,9 @@ MLPCORE_DEVICE void layer_norm_backward(const Call& call) {
                 const auto slope = here.load(dy), in = here.load(x);
                 const auto g = columns.load(gamma);
                 here.store(dx, [&](int j) {
-                    return normalize_backward(A(slope[j]) * g[j], normalized(A(in[j]), mean, inverse), inverse,
-                                              mean_h, mean_h_x);
+                    return normalize_backward(A(slope[j]) * g[j],
+                                              normalized(A(in[j]), mean, inverse), inverse, mean_h,
+                                              mean_h_x);
                 });
             });
         });
@@ -268,7 +285,8 @@ MLPCORE_DEVICE void running_average(const Call& call) {
         A* out = call.array<A>(2, member);
         each_chunk<A>(call.rows * call.columns, aligned(running, value, out), [&](Chunk<A> here) {
             const auto before = here.load(running), now = here.load(value);
-            here.store(out, [&](int j) { return running_average_of(before[j], now[j], momentum, scale); });
+            here.store(
+                out, [&](int j) { return running_average_of(before[j], now[j], momentum, scale); });
         });
     });
 }

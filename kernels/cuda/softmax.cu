@@ -1,4 +1,5 @@
-// Softmax, its logarithm, and the logarithm of the sum of exponentials, with their Jacobian products.
+// Softmax, its logarithm, and the logarithm of the sum of exponentials, with their Jacobian
+// products.
 
 #include "cuda/row.h"
 
@@ -96,7 +97,9 @@ MLPCORE_DEVICE void logsumexp_backward(const Call& call) {
             team.each_chunk<S>(k, packed, [&](Chunk<S> columns) {
                 const Chunk<S> here = columns.moved(row * k);
                 const auto in = here.load(x);
-                here.store(dx, [&](int j) { return dy[row] * (exponential_of(A(in[j]) - e.top) / e.total); });
+                here.store(dx, [&](int j) {
+                    return dy[row] * (exponential_of(A(in[j]) - e.top) / e.total);
+                });
             });
         });
     });

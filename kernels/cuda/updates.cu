@@ -19,11 +19,12 @@ struct Update {
                   norm && *norm > A(p[clip_norm].real) ? A(p[clip_norm].real) / *norm : A(1)),
           rate(A(p[learning_rate].real)),
           decay(A(p[weight_decay].real)),
-          plain(p[l2].real == 0 && p[weight_decay].real == 0 && p[clip_value].real > 1.7976931348623157e308 && !norm) {}
+          plain(p[l2].real == 0 && p[weight_decay].real == 0 &&
+                p[clip_value].real > 1.7976931348623157e308 && !norm) {}
 };
 
-// inputs theta, g, mask or none, norm or none, two states; outputs theta, the states, and where it is
-// wanted a copy of theta in the storage type, for the products.
+// inputs theta, g, mask or none, norm or none, two states; outputs theta, the states, and where it
+// is wanted a copy of theta in the storage type, for the products.
 template <template <class> class Rule, class S>
 MLPCORE_DEVICE void update(const Call& call) {
     using A = Computed<S>;
@@ -32,7 +33,8 @@ MLPCORE_DEVICE void update(const Call& call) {
     each_member(call, [&](int64_t member) {
         // Once a block: most GPUs are slow at the bias corrections' float64.
         if (threadIdx.x == 0)
-            *(Update<Rule, A>*)shared = Update<Rule, A>(Values<10>(call, member), call.array<A>(3, member));
+            *(Update<Rule, A>*)shared =
+                Update<Rule, A>(Values<10>(call, member), call.array<A>(3, member));
         __syncthreads();
         const Update<Rule, A> u = *(const Update<Rule, A>*)shared;
         const A *theta = call.array<A>(0, member), *g = call.array<A>(1, member);
@@ -41,7 +43,8 @@ MLPCORE_DEVICE void update(const Call& call) {
         A *theta_out = call.array<A>(6, member), *first_out = call.array<A>(7, member);
         A* second_out = call.array<A>(8, member);
         S* copy = call.array<S>(9, member);
-        const bool packed = aligned(theta, g, mask, first, second, theta_out, first_out, second_out, copy);
+        const bool packed =
+            aligned(theta, g, mask, first, second, theta_out, first_out, second_out, copy);
         each_chunk<S>(call.rows * call.columns, packed, [&](Chunk<S> here) {
             const auto old = here.load(theta), gradient = here.load(g);
             Pack<A, size> weight = {}, s = {}, t = {}, next;
@@ -70,9 +73,10 @@ struct Squares {
     double scale, sum;
     MLPCORE_DEVICE void merge(const Squares& other) {
         const bool larger = other.scale > scale;
-        const Squares &high = larger ? other : *this, &low = larger ? *this : other;
-        const double ratio = high.scale == 0 ? 0 : low.scale / high.scale;
-        *this = Squares{high.scale, high.sum + ratio * ratio * low.sum};
+        const double high = larger ? other.scale : scale, low = larger ? scale : other.scale;
+        const double ratio = high == 0 ? 0 : low / high;
+        sum = larger ? other.sum + ratio * ratio * sum : sum + ratio * ratio * other.sum;
+        scale = high;
     }
     // float64 has the range for the squares of float32.
     MLPCORE_DEVICE void add(float x) { scale = 1, sum += (double)x * (double)x; }
@@ -90,7 +94,8 @@ struct Squares {
     }
 };
 
-// inputs g, theta, mask or none; outputs the norm; parameters l2, clip_value; scratch: the warps' squares
+// inputs g, theta, mask or none; outputs the norm; parameters l2, clip_value; scratch: the warps'
+// squares
 template <class S>
 MLPCORE_DEVICE void gradient_norm(const Call& call) {
     using A = Computed<S>;
@@ -107,7 +112,8 @@ MLPCORE_DEVICE void gradient_norm(const Call& call) {
             if (mask) weight = here.load(mask);
             MLPCORE_UNROLL
             for (int j = 0; j < Chunk<A>::size; ++j)
-                if (j < here.count) squares.add(prepare(gradient[j], at[j], mask ? weight[j] : A(1)));
+                if (j < here.count)
+                    squares.add(prepare(gradient[j], at[j], mask ? weight[j] : A(1)));
         });
         const Team warp(warp_size);
         squares = Squares::of_warp(warp, squares);
@@ -123,7 +129,8 @@ MLPCORE_DEVICE void gradient_norm_total(const Call& call) {
         for (int64_t part = threadIdx.x; part < call.parts; part += blockDim.x)
             squares.merge(call.array<Squares>(4, member)[part]);
         squares = block_join(squares, Squares::of_warp);
-        if (threadIdx.x == 0) *call.array<A>(3, member) = A(squares.scale * square_root(squares.sum));
+        if (threadIdx.x == 0)
+            *call.array<A>(3, member) = A(squares.scale * square_root(squares.sum));
     });
 }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,7 +10,7 @@ import numpy as np
 
 from mlpcore.backend import kernels
 from mlpcore.backend.memory import aligned_zeros, to_numpy
-from mlpcore.backend.namespaces import Array, Namespace
+from mlpcore.backend.namespaces import Array, Namespace, namespace
 from mlpcore.backend.plan import Plan
 
 
@@ -43,6 +44,10 @@ class Backend:
         """A copy, or a view, of ``array`` in the host's memory."""
         return to_numpy(array)
 
+    def __reduce__(self) -> Any:
+        known = self.name.partition(":")[0] in ("cpu", "gpu")
+        return (backend, (self.name,)) if known else (_of_module, (self.xp.__name__,))
+
     @property
     def records(self) -> bool:
         """Whether a step can be recorded here: there are kernels to replay it."""
@@ -53,12 +58,13 @@ class Backend:
         return Plan()
 
 
-def backend(name: str | Namespace = "cpu") -> Backend:
+def backend(name: str | Backend | Namespace = "cpu") -> Backend:
     """Look a backend up.
 
     Args:
         name: ``"cpu"`` (NumPy), ``"gpu"`` or ``"gpu:1"`` (CuPy), ``"auto"`` (the GPU where there is
-            one), or the namespace of any other array library, which then runs the plain bodies.
+            one), or the namespace of any other array library, which then runs the plain bodies;
+            a `Backend` is returned as it is.
 
     Raises:
         ValueError: for an unknown name.
@@ -67,8 +73,11 @@ def backend(name: str | Namespace = "cpu") -> Backend:
     >>> backend("cpu").name
     'cpu'
     """
+    if isinstance(name, Backend):
+        return name
     if not isinstance(name, str):
-        return Backend(str(name.__name__).rpartition(".")[2], name)
+        xp = namespace(name.asarray([0.0]))  # behind array-api-compat where that is needed
+        return Backend(str(name.__name__).rpartition(".")[2], xp)
     if name == "cpu":
         return Backend("cpu", np)
     if name == "auto":
@@ -79,6 +88,10 @@ def backend(name: str | Namespace = "cpu") -> Backend:
     raise ValueError(
         f'got backend={name!r}, expected "cpu", "gpu", "gpu:N" (N a device number) or "auto"'
     )
+
+
+def _of_module(name: str) -> Backend:
+    return backend(importlib.import_module(name))
 
 
 def _gpu(number: int) -> Backend:

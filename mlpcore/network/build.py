@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
+from mlpcore.backend.checks import fractions
 from mlpcore.backend.names import check_parameters, choose, parse_spec
 from mlpcore.functions import activations
 from mlpcore.layers import Activation, Affine, BatchNorm, Dropout, Layer, LayerNorm
@@ -20,6 +20,8 @@ def build_layers(settings: Configuration) -> list[Layer]:
     sizes, normalization = settings.sizes, settings.normalization
     layers: list[Layer] = []
     hidden = len(sizes) - 2
+    if normalization is not None:
+        choose("normalization", normalization, NORMALIZATIONS)
     for i, (name, rate) in enumerate(
         zip(
             per_layer("activation", settings.activation, hidden),
@@ -28,7 +30,7 @@ def build_layers(settings: Configuration) -> list[Layer]:
     ):
         layers.append(Affine(sizes[i], sizes[i + 1], first=i == 0))
         if normalization is not None:
-            layers.append(choose("normalization", normalization, NORMALIZATIONS)(sizes[i + 1]))
+            layers.append(NORMALIZATIONS[normalization](sizes[i + 1]))
         layers.append(activation_layer(name))
         if np.any(np.asarray(rate) > 0):
             layers.append(Dropout(rate, number=i))
@@ -38,20 +40,20 @@ def build_layers(settings: Configuration) -> list[Layer]:
 
 def activation_layer(spec: str) -> Activation:
     """The activation that a string such as ``"leaky_relu(negative_slope=0.2)"`` describes."""
-    name, parameters = parse_spec(spec)
+    name, parameters = parse_spec(spec) if isinstance(spec, str) else (spec, {})
     known = {key: getattr(activations, key) for key in activations.__all__}
     function = choose("activation", name, known)
     check_parameters(name, function.reference, parameters)
     return Activation(function, **parameters)
 
 
-def per_layer(what: str, value: str | Sequence[str], hidden: int) -> list[str]:
+def per_layer(what: str, value: Any, hidden: int) -> list[Any]:
     """One name for all hidden layers, or a sequence with one for each."""
-    names = [value] * hidden if isinstance(value, str) else list(value)
+    names = list(value) if isinstance(value, (list, tuple)) else [value] * hidden
     if len(names) != hidden:
         raise ValueError(
-            f"got {len(names)} values of {what}, expected one, or one for each of the "
-            f"{hidden} hidden layers"
+            f"got {len(names)} values of {what}, expected one, or one for each of the {hidden} "
+            "hidden layers"
         )
     return names
 
@@ -62,14 +64,13 @@ def dropout_rates(dropout: Any, hidden: int) -> list[Any]:
     A number serves every layer, a list or tuple gives one entry a layer, and a NumPy array gives
     one value per member.
     """
-    rates = list(dropout) if isinstance(dropout, (list, tuple)) else [dropout] * hidden
-    if len(rates) != hidden:
+    rates = list(dropout) if isinstance(dropout, (list, tuple)) else [dropout] * max(hidden, 1)
+    checked = [fractions("dropout", rate) for rate in rates]
+    if hidden == 0 and not np.any(checked):
+        return []
+    if len(checked) != hidden:
         raise ValueError(
-            f"got {len(rates)} dropout rates, expected one, or one for each of the {hidden} "
+            f"got {len(checked)} dropout rates, expected one, or one for each of the {hidden} "
             "hidden layers (one per member goes into a NumPy array)"
         )
-    for rate in rates:
-        values = np.asarray(rate, dtype=np.float64)
-        if not np.all((values >= 0) & (values < 1)):
-            raise ValueError(f"got dropout={rate}, expected rates of at least 0 and below 1")
-    return [float(rate) if np.ndim(rate) == 0 else np.asarray(rate, float) for rate in rates]
+    return checked

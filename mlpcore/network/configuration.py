@@ -8,6 +8,7 @@ from typing import Any, Self
 
 import numpy as np
 
+from mlpcore.backend.checks import fractions, whole_number
 from mlpcore.backend.names import choose
 from mlpcore.network.draws import Identity
 from mlpcore.network.heads import HEADS
@@ -35,7 +36,7 @@ class Configuration:
     seed: Any
 
     def __post_init__(self) -> None:
-        members = _checked_members(self.members)
+        members = None if self.members is None else whole_number("members", self.members)
         checked = {
             "sizes": _checked_sizes(self.sizes),
             "dropout": _revived(self.dropout),
@@ -107,29 +108,18 @@ def _check_members(name: str, value: Any, members: int | None) -> None:
 
 def _checked_sizes(sizes: Sequence[int]) -> tuple[int, ...]:
     try:
-        whole = [int(size) for size in sizes if not isinstance(size, bool) and int(size) == size]
+        checked = tuple(whole_number("size", size) for size in sizes)
     except (TypeError, ValueError):
-        whole = []
-    if not whole or len(whole) != len(sizes) or len(whole) < 2 or min(whole) < 1:
+        checked = ()
+    if len(checked) < 2:
         raise ValueError(
             f"got sizes={sizes}, expected at least two positive integers: inputs, hidden widths, "
             "outputs"
         )
-    return tuple(whole)
-
-
-def _checked_members(members: int | None) -> int | None:
-    if members is None:
-        return None
-    if isinstance(members, bool) or int(members) != members or members < 1:
-        raise ValueError(f"got members={members}, expected a positive integer, or None for one net")
-    return int(members)
+    return checked
 
 
 def _checked_smoothing(value: Any, output: str) -> Any:
-    numbers = np.asarray(value, dtype=np.float64)
-    if output != "softmax" and np.any(numbers != 0):
+    if output != "softmax" and np.any(np.asarray(value) != 0):
         raise ValueError(f'got label_smoothing with output="{output}", expected output="softmax"')
-    if not np.all((numbers >= 0) & (numbers < 1)):
-        raise ValueError(f"got label_smoothing={value}, expected at least 0 and below 1")
-    return float(numbers) if numbers.ndim == 0 else numbers
+    return fractions("label_smoothing", value)

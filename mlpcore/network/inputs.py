@@ -13,6 +13,9 @@ from mlpcore.backend.memory import to_numpy
 from mlpcore.functions.class_weights import balanced_class_weight
 from mlpcore.network.heads import Head
 
+#: How far probabilities may be from adding up to 1.
+LEEWAY = 1e-3
+
 
 def as_numbers(name: str, values: Any, backend: Backend, dtype: str) -> Array:
     """``values`` as a contiguous array of the backend in ``dtype``, every element finite.
@@ -46,7 +49,10 @@ def _host_numbers(name: str, values: Any) -> np.ndarray:
     try:
         array = np.asarray(values)
     except ValueError as error:
-        raise TypeError(f"got {name} that is no rectangular array of numbers: {error}") from None
+        raise TypeError(
+            f"got {name} that NumPy makes no array of ({error}), expected a rectangular array of "
+            "numbers"
+        ) from None
     if array.dtype == object:
         with suppress(TypeError, ValueError):
             array = array.astype(np.float64)
@@ -85,7 +91,9 @@ def targets(
     y: Any, head: Head, n_out: int, rows: int, members: int | None, backend: Backend, dtype: str
 ) -> Array:
     """``y`` in the form that the head's loss takes: labels ``(n,)``, or values ``(n, n_out)``."""
-    if head.target == "labels" and np.ndim(y) < 2:
+    if not hasattr(y, "__array_namespace__"):
+        y = _host_numbers("y", y)
+    if head.target == "labels" and len(y.shape) < 2:
         return _labels(y, n_out, rows, backend)
     array = as_numbers("y", y, backend, dtype)
     if len(array.shape) == 1 and n_out == 1:
@@ -109,14 +117,14 @@ def _labels(y: Any, n_classes: int, rows: int, backend: Backend) -> Array:
     labels = np.asarray(array, dtype=np.int64) if np.all(np.isfinite(array)) else None
     if labels is None or not np.array_equal(labels, array):
         raise ValueError(
-            "got labels that are not integers, expected 0 to the number of classes less 1; for "
-            'numbers to predict use output="identity"'
+            "got y with labels that are not integers, expected 0 to the number of classes less 1; "
+            'for numbers to predict use output="identity"'
         )
     if rows and (labels.min() < 0 or labels.max() >= n_classes):
         raise ValueError(
-            f"got labels from {labels.min()} to {labels.max()}, expected 0 to {n_classes - 1} for "
-            f"{n_classes} outputs; number the classes from 0, or build the network with sizes[-1] "
-            "classes"
+            f"got y with labels from {labels.min()} to {labels.max()}, expected 0 to "
+            f"{n_classes - 1} for {n_classes} outputs; number the classes from 0, or build the "
+            "network with sizes[-1] classes"
         )
     return backend.asarray(labels, "int64")
 
@@ -130,6 +138,13 @@ def _within(array: Array, head: Head, backend: Backend) -> None:
         raise ValueError(
             f'got y from {low:g} to {high:g}, expected values {wanted} for output="{head.name}"'
         )
+    if head.target == "labels":
+        sums = backend.xp.sum(array, axis=-1)
+        if float(backend.xp.max(backend.xp.abs(sums - 1))) > LEEWAY:
+            raise ValueError(
+                "got y with rows that do not add up to 1, expected probabilities, or integer "
+                "labels of one axis"
+            )
 
 
 def weights(
@@ -145,16 +160,29 @@ def weights(
         raise ValueError(f"got sample_weight of shape {shape}, expected ({rows},){stacked}")
     if rows and float(backend.xp.min(array)) < 0:
         raise ValueError("got a negative sample_weight, expected weights of at least 0")
-    if rows and float(backend.xp.max(array)) == 0:
-        raise ValueError("got sample_weight of zeros only, expected at least one positive weight")
+    if rows:
+        check_some_weight("sample_weight", array, backend)
     return array
 
 
-def class_weights(class_weight: Any, target: Array, classes: int) -> np.ndarray:
+def check_some_weight(name: str, weight: Array, backend: Backend) -> None:
+    """Refuse weights ``(..., n)`` that leave a network without a row to learn from."""
+    if bool(backend.xp.any(backend.xp.max(weight, axis=-1) == 0)):
+        raise ValueError(
+            f"got {name} of zeros only, expected at least one positive weight for each network"
+        )
+
+
+def class_weights(class_weight: Any, target: Array, classes: int, head: Head) -> np.ndarray:
     """The weight of each class, ``(classes,)``, from ``"balanced"``, a dict or a sequence.
 
     A dict may leave classes out; they weigh 1.
     """
+    if head.target != "labels":
+        raise ValueError(
+            f'got class_weight with output="{head.name}", expected output="softmax"; weigh the '
+            "rows with sample_weight"
+        )
     if isinstance(class_weight, str):
         if class_weight != "balanced":
             raise ValueError(f'got class_weight={class_weight!r}, expected "balanced" or a dict')
@@ -167,7 +195,10 @@ def class_weights(class_weight: Any, target: Array, classes: int) -> np.ndarray:
                 f"{classes - 1}"
             )
         class_weight = [class_weight.get(label, 1.0) for label in range(classes)]
-    weights = np.asarray(class_weight, dtype=np.float64)
+    try:
+        weights = np.asarray(class_weight, dtype=np.float64)
+    except (TypeError, ValueError):
+        weights = np.asarray(np.nan)
     if weights.shape != (classes,) or not np.all((weights >= 0) & np.isfinite(weights)):
         raise ValueError(
             f"got class_weight={class_weight}, expected {classes} finite weights of at least 0"

@@ -7,6 +7,7 @@ from typing import Any, Self
 
 import numpy as np
 
+from mlpcore.backend.checks import fractions
 from mlpcore.backend.devices import Backend
 from mlpcore.backend.devices import backend as find_backend
 from mlpcore.backend.dispatch import Array
@@ -67,6 +68,7 @@ class Network:
         name, self.loss_settings = parse_spec(self.settings.loss)
         self.loss_function = self.head.loss(name)
         check_parameters(name, self.loss_function.rows, self.loss_settings)
+        _check_loss_settings(self.loss_settings)
         if np.any(self.settings.label_smoothing != 0):
             self.loss_settings["label_smoothing"] = self.settings.label_smoothing
         self.identity = self.settings.identity
@@ -168,7 +170,7 @@ class Network:
 
     def copy(self) -> Self:
         """An independent network with the same values."""
-        return self.to(self._backend_name())
+        return self.to(self.backend)
 
     def __getitem__(self, member: int) -> Self:
         """One member of a stack as a network of its own, its values copied."""
@@ -177,7 +179,7 @@ class Network:
         if not -self.members <= member < self.members:
             raise IndexError(f"got member {member}, expected 0 to {self.members - 1}")
         one = type(self)(
-            **self.settings.of_member(member % self.members).as_json(), backend=self._backend_name()
+            **self.settings.of_member(member % self.members).as_json(), backend=self.backend
         )
         flat = self.backend.to_numpy(self.parameters)
         one._own(flat[member], self._host_statistics()[member])
@@ -198,7 +200,7 @@ class Network:
 
     def __reduce__(self) -> Any:
         state = (self.backend.to_numpy(self.parameters), self._host_statistics())
-        return _rebuild, (type(self), self.configuration, self._backend_name(), state)
+        return _rebuild, (type(self), self.configuration, self.backend, state)
 
     # What it computes
 
@@ -274,9 +276,10 @@ class Network:
         )
         weight = inputs.weights(sample_weight, rows, self.members, self.backend, self.dtype)
         if class_weight is not None:
-            shares = inputs.class_weights(class_weight, target, self.sizes[-1])
+            shares = inputs.class_weights(class_weight, target, self.sizes[-1], self.head)
             shares = self.backend.asarray(shares, self.dtype)
             weight = row_weights(target, shares, weight)
+            inputs.check_some_weight("class_weight", weight, self.backend)
         return x, target, weight
 
     # Private
@@ -288,7 +291,7 @@ class Network:
         row = max(self.sizes) * (self.members or 1) * (4 if self.dtype == "float32" else 8)
         rows = max(PIECE_BYTES // row, 1)
         for start in range(0, max(x.shape[-2], 1), rows):
-            yield x[..., start : start + rows, :]
+            yield x[..., start : min(start + rows, x.shape[-2]), :]
 
     def _slots(self, layout: Layout) -> Iterator[tuple[str, int, str]]:
         """Each slot's public name, ``layers.N.name`` with N counting the affine layers from 0."""
@@ -299,9 +302,12 @@ class Network:
     def _host_statistics(self) -> np.ndarray:
         return self.backend.to_numpy(self.statistics.flat)
 
-    def _backend_name(self) -> Any:
-        known = self.backend.name.partition(":")[0] in ("cpu", "gpu")
-        return self.backend.name if known else self.backend.xp
+
+def _check_loss_settings(settings: dict[str, Any]) -> None:
+    for name, value in settings.items():
+        numbers = np.asarray(fractions(name, value) if name == "label_smoothing" else value)
+        if numbers.dtype.kind not in "if" or (name == "delta" and not np.all(numbers > 0)):
+            raise ValueError(f"got {name}={value!r} for the loss, expected a number above 0")
 
 
 def _rebuild(cls: type[Network], configuration: Any, backend: Any, state: Any) -> Network:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from mlpcore.backend.checks import whole_number
+
 
 @dataclass(frozen=True)
 class Batches:
@@ -38,6 +40,4 @@ def batches(rows: int, batch_size: int) -> Batches:
     Raises:
         ValueError: for a size below 1 or no whole number.
     """
-    if isinstance(batch_size, bool) or int(batch_size) != batch_size or batch_size < 1:
-        raise ValueError(f"got batch_size={batch_size!r}, expected a positive integer")
-    return Batches(rows, min(int(batch_size), rows))
+    return Batches(rows, min(whole_number("batch_size", batch_size), rows))

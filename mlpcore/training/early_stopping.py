@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from mlpcore.backend.checks import whole_number
 from mlpcore.training.history import Epoch
 from mlpcore.training.state import State
 
@@ -34,8 +35,7 @@ class EarlyStopping:
     monitor: str = "validation_loss"
 
     def __post_init__(self) -> None:
-        if int(self.patience) != self.patience or self.patience < 1:
-            raise ValueError(f"got patience={self.patience}, expected a positive integer")
+        whole_number("patience", self.patience)
         if not self.min_delta >= 0:
             raise ValueError(f"got min_delta={self.min_delta}, expected at least 0")
 
@@ -45,23 +45,19 @@ class EarlyStopping:
         name = self.monitor.removeprefix("validation_")
         return None if name == "loss" else name
 
-    def figure(self, epoch: Epoch) -> np.ndarray:
-        """The monitored figure, ``(E,)`` or ``(1,)``, turned so that lower is better.
+    @property
+    def on_validation(self) -> bool:
+        """Whether the figure is one of the validation data."""
+        return self.monitor.startswith("validation_")
 
-        Raises:
-            ValueError: where the epoch has no such figure.
-        """
-        name = self.metric or "loss"
-        validation = name != self.monitor
-        known: dict[str, Any] = dict(epoch.validation_metrics if validation else epoch.metrics)
-        known["loss"] = epoch.validation_loss if validation else epoch.loss
-        if known.get(name) is None:
-            raise ValueError(
-                f"got early stopping on {self.monitor}, which this fit does not have; pass "
-                "validation_data, or monitor another figure"
-            )
-        values = np.atleast_1d(np.asarray(known[name], dtype=np.float64))
-        return values if name == "loss" else -values
+    def figure(self, epoch: Epoch) -> np.ndarray:
+        """The monitored figure, ``(E,)`` or ``(1,)``, turned so that lower is better."""
+        if self.metric is None:
+            value = epoch.validation_loss if self.on_validation else epoch.loss
+        else:
+            figures = epoch.validation_metrics if self.on_validation else epoch.metrics
+            value = -figures[self.metric]
+        return np.atleast_1d(np.asarray(value, dtype=np.float64))
 
 
 class Watch:

@@ -37,9 +37,10 @@ def metric_names(network: Network, metrics: Iterable[str]) -> tuple[str, ...]:
     names = (metrics,) if isinstance(metrics, str) else tuple(metrics)
     for name in names:
         choose("metric", name, METRICS)
-        if name == "accuracy" and network.head.target not in ("labels", "shares"):
+        fitting = "accuracy" if network.head.target in ("labels", "shares") else "r2"
+        if name != fitting:
             raise ValueError(
-                f'got metric "accuracy" with output="{network.head.name}", expected "r2" for values'
+                f'got metric "{name}" with output="{network.head.name}", expected "{fitting}"'
             )
     return names
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from mlpcore.backend.checks import whole_number
 from mlpcore.network import Network
 from mlpcore.training.batches import batches
 from mlpcore.training.callbacks import Callback
@@ -41,26 +42,34 @@ def fit(
     ``recorded`` forces the recorded step, or with ``False`` the functional one; by default the step
     is recorded wherever there are kernels to replay it.
     """
-    if isinstance(epochs, bool) or int(epochs) != epochs or epochs < 0:
-        raise ValueError(f"got epochs={epochs!r}, expected an integer of at least 0")
+    epochs = whole_number("epochs", epochs, least=0)
     data = Data(*network.prepare(X, y, sample_weight, class_weight))
-    stopping = _stopping(early_stopping, validation_data is not None)
     names = metric_names(network, metrics)
-    if stopping is not None and stopping.metric is not None:
-        names = tuple(dict.fromkeys((*names, *metric_names(network, stopping.metric))))
+    validation = None if validation_data is None else _validation(network, validation_data)
+    stopping = _stopping(early_stopping, validation is not None)
+    if stopping is not None:
+        names = (*names, *_monitored(network, stopping, validation is not None))
     trainer = Trainer(
         network,
         data,
         Adam() if optimizer is None else find_optimizer(optimizer),
         batches(data.rows, batch_size),
         shuffle=shuffle,
-        validation=None if validation_data is None else Data(*network.prepare(*validation_data)),
-        metrics=names,
+        validation=validation,
+        metrics=tuple(dict.fromkeys(names)),
         stopping=stopping,
         callbacks=tuple(callbacks),
         recorded=network.backend.records if recorded is None else recorded,
     )
-    return trainer.run(int(epochs), progress)
+    return trainer.run(epochs, progress)
+
+
+def _validation(network: Network, given: tuple[Any, ...]) -> Data:
+    if not isinstance(given, (tuple, list)) or len(given) not in (2, 3):
+        raise TypeError(
+            "got validation_data that is no pair, expected (X, y) or (X, y, sample_weight)"
+        )
+    return Data(*network.prepare(*given))
 
 
 def _stopping(given: EarlyStopping | int | None, validation: bool) -> EarlyStopping | None:
@@ -68,3 +77,14 @@ def _stopping(given: EarlyStopping | int | None, validation: bool) -> EarlyStopp
     if given is None or isinstance(given, EarlyStopping):
         return given
     return EarlyStopping(given, monitor="validation_loss" if validation else "loss")
+
+
+def _monitored(network: Network, stopping: EarlyStopping, validation: bool) -> tuple[str, ...]:
+    """The metric that early stopping needs, if it is one."""
+    names = () if stopping.metric is None else metric_names(network, stopping.metric)
+    if stopping.on_validation and not validation:
+        raise ValueError(
+            f"got early stopping on {stopping.monitor}, expected validation_data too; pass it, or "
+            "monitor another figure"
+        )
+    return names

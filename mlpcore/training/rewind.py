@@ -21,6 +21,7 @@ def rewind(
         For each failed member the step that broke it: its loss was not finite, or the update that
         followed made a parameter so.
     """
+    gradient, losses = step.gradient[...] + 0, step.timetable.losses.copy()
     state.restore(kept, failed)
     broken: dict[int, int] = {}
     active = failed.copy()
@@ -33,4 +34,7 @@ def rewind(
         active &= ~bad
         if not active.any():
             break
+    # What the others left behind stays theirs.
+    step.gradient[...] = gradient
+    step.timetable.losses[...] = losses
     return broken

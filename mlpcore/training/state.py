@@ -59,7 +59,8 @@ class State:
         """Write a snapshot back for the members of a boolean mask ``(E,)``."""
         for buffer, kept in zip(self.buffers, snapshot, strict=True):
             if self.network.members is None:
-                buffer[...] = kept
+                if members[0]:
+                    buffer[...] = kept
                 continue
             for member in np.flatnonzero(members):
                 buffer[int(member), ...] = kept[int(member), ...]

@@ -36,6 +36,9 @@ class Timetable:
         self._rows = np.ascontiguousarray(np.broadcast_to(rows, (*stack, batches.rows)))
         self.order = self._rows.copy()
         self.rates = np.zeros((batches.steps, *stack))
+        sizes = np.full(batches.steps, float(batches.size))
+        sizes[batches.full :] = batches.last
+        self._row_shares = (sizes / batches.rows).reshape(-1, *(1,) * len(stack))
         self.counts = np.zeros(batches.steps, dtype=np.int64)
         self.losses = np.zeros((batches.steps, *stack), dtype=network.dtype)
 
@@ -52,13 +55,13 @@ class Timetable:
         self.counts[...] = np.arange(updates + 1, updates + 1 + steps)
 
     def shares(self) -> np.ndarray:
-        """Each batch's share of the epoch's weight, ``(steps, 1)`` or ``(steps, E)``."""
-        starts = np.arange(0, self._batches.rows, self._batches.size)
+        """Each batch's share of the epoch's weight, in a shape that meets `losses`."""
         if self._weight is None:
-            sums = np.diff(starts, append=self._batches.rows)[:, None]
-        else:
-            weight = np.broadcast_to(self._weight, self.order.shape)
-            ordered = np.take_along_axis(weight, self.order, axis=-1)
-            sums = np.add.reduceat(ordered, starts, axis=-1, dtype=np.float64).T
-        shares: np.ndarray = sums / np.sum(sums, axis=0)
-        return shares if self.losses.ndim == 2 else shares.reshape(-1)
+            return self._row_shares
+        weight = np.broadcast_to(self._weight, self.order.shape)
+        ordered = np.take_along_axis(weight, self.order, axis=-1)
+        starts = np.arange(0, self._batches.rows, self._batches.size)
+        sums = np.add.reduceat(ordered, starts, axis=-1, dtype=np.float64).T
+        total = np.sum(sums, axis=0)
+        shares: np.ndarray = sums / np.where(total == 0, 1.0, total)
+        return shares

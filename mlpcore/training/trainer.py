@@ -124,10 +124,8 @@ class Trainer:
         Raises:
             DivergenceError: where no member is left.
         """
-        losses = self.timetable.losses.copy()
         epoch = self.state.epochs
         broken = rewind(self.state, self.step, self._kept, failed, self.batches.steps)
-        self.timetable.losses[...] = losses
         self.state.active &= ~failed
         self.history.diverged |= dict.fromkeys(broken, epoch)
         member, step = min(broken.items(), key=lambda item: item[1])
@@ -162,7 +160,9 @@ class Trainer:
             metrics=metrics,
             validation_metrics=validation_metrics,
             learning_rate=self._per_member(self.timetable.rates[-1]),
-            gradient_norm=self._per_member(self.network.backend.to_numpy(norm)),
+            gradient_norm=self._per_member(
+                np.where(trained, self.network.backend.to_numpy(norm), np.nan)
+            ),
             seconds=time.perf_counter() - start,
             network=self.network,
         )

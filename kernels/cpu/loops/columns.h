@@ -23,7 +23,8 @@ MLPCORE_HD void column_sums(int64_t rows, int width, T* sums, F term) {
 
 template <class F>
 MLPCORE_HD void each_strip(const Work& w, F run) {
-    for (int64_t j = w.begin; j < w.end; j += strip) run(j, w.end - j < strip ? (int)(w.end - j) : strip);
+    for (int64_t j = w.begin; j < w.end; j += strip)
+        run(j, w.end - j < strip ? (int)(w.end - j) : strip);
 }
 
 // inputs dz; outputs db. Four rows at a time, so that the additions do not wait for each other.
@@ -62,12 +63,14 @@ void batch_norm(const Work& w) {
         for (int j = 0; j < width; ++j) {
             v[j] /= count;
             mean[start + j] = m[j], variance[start + j] = v[j];
-            scale[j] = gamma[start + j] * inverse_deviation(v[j], epsilon), offset[j] = beta[start + j];
+            scale[j] = gamma[start + j] * inverse_deviation(v[j], epsilon),
+            offset[j] = beta[start + j];
         }
         for (int64_t r = 0; r < n; ++r) {
             MLPCORE_INDEPENDENT
             for (int j = 0; j < width; ++j)
-                y[r * k + start + j] = normalize_of(from[r * k + j], m[j], T(1), scale[j], offset[j]);
+                y[r * k + start + j] =
+                    normalize_of(from[r * k + j], m[j], T(1), scale[j], offset[j]);
         }
     });
 }
@@ -86,9 +89,12 @@ void batch_norm_backward(const Work& w) {
             m[j] = mean[start + j], g[j] = gamma[start + j];
             inverse[j] = inverse_deviation(variance[start + j], epsilon);
         }
-        auto x_hat = [&](int64_t r, int j) { return normalized(x[r * k + start + j], m[j], inverse[j]); };
+        auto x_hat = [&](int64_t r, int j) {
+            return normalized(x[r * k + start + j], m[j], inverse[j]);
+        };
         column_sums(n, width, shift, [&](int64_t r, int j) { return dy[r * k + start + j]; });
-        column_sums(n, width, gain, [&](int64_t r, int j) { return dy[r * k + start + j] * x_hat(r, j); });
+        column_sums(n, width, gain,
+                    [&](int64_t r, int j) { return dy[r * k + start + j] * x_hat(r, j); });
         for (int j = 0; j < width; ++j) dgamma[start + j] = gain[j], dbeta[start + j] = shift[j];
         for (int j = 0; j < strip; ++j) gain[j] /= count, shift[j] /= count, g[j] *= inverse[j];
         for (int64_t r = 0; r < n; ++r) {
@@ -106,7 +112,8 @@ template <class T>
 void layer_norm_parameters(const Work& w) {
     const int64_t n = w.extents[0], k = w.extents[1];
     const T epsilon = T(w.values[0].real);
-    const T *dy = w.array<T>(0), *x = w.array<T>(1), *mean = w.array<T>(3), *variance = w.array<T>(4);
+    const T *dy = w.array<T>(0), *x = w.array<T>(1), *mean = w.array<T>(3),
+            *variance = w.array<T>(4);
     T *dgamma = w.array<T>(6), *dbeta = w.array<T>(7), *inverse = (T*)w.scratch;
     for (int64_t r = 0; r < n; ++r) inverse[r] = inverse_deviation(variance[r], epsilon);
     each_strip(w, [&](int64_t start, int width) {

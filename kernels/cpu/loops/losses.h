@@ -107,7 +107,8 @@ void softmax_cross_entropy(const Work& w) {
                     return tile.column(s, l) < tile.columns ? term : T(0);
                 });
             }
-            for (int l = 0; l < count; ++l) sum += share[l] == T(0) ? 0.0 : (double)(share[l] * loss[l]);
+            for (int l = 0; l < count; ++l)
+                sum += share[l] == T(0) ? 0.0 : (double)(share[l] * loss[l]);
         }
         if (dz) {
             tile.lanes([&](int l) { total[l] = T(1) / total[l]; });

@@ -10,7 +10,8 @@ template <class T>
 void normalize(const Work& w) {
     const int64_t k = w.extents[1];
     const T epsilon = T(w.values[0].real);
-    const T *gamma = w.array<T>(1), *beta = w.array<T>(2), *mean = w.array<T>(3), *variance = w.array<T>(4);
+    const T *gamma = w.array<T>(1), *beta = w.array<T>(2), *mean = w.array<T>(3),
+            *variance = w.array<T>(4);
     T* scale = (T*)w.scratch;
     for (int64_t j = 0; j < k; ++j) scale[j] = gamma[j] * inverse_deviation(variance[j], epsilon);
     for (int64_t r = w.begin; r < w.end; ++r) {
@@ -44,7 +45,8 @@ void layer_norm(const Work& w) {
             variance[l] /= k;
             inverse[l] = inverse_deviation(variance[l], epsilon);
         });
-        tile.each(x, [&](int64_t s, int l) { return normalized(x[s * width + l], mean[l], inverse[l]); });
+        tile.each(
+            x, [&](int64_t s, int l) { return normalized(x[s * width + l], mean[l], inverse[l]); });
         T* y = w.array<T>(3) + offset;
         tile.save(x, y, count);
         for (int i = 0; i < count; ++i) {
@@ -60,7 +62,8 @@ void layer_norm(const Work& w) {
     }
 }
 
-// The rows' part of the derivative: dx. inputs dy, x, gamma, mean, variance; outputs dx, dgamma, dbeta
+// The rows' part of the derivative: dx. inputs dy, x, gamma, mean, variance; outputs dx, dgamma,
+// dbeta
 template <class T>
 void layer_norm_backward(const Work& w) {
     const Tile<T> tile(w.extents[1]);
@@ -83,12 +86,14 @@ void layer_norm_backward(const Work& w) {
         tile.load_values(inverse, w.array<T>(4) + r, count);
         tile.lanes([&](int l) { inverse[l] = inverse_deviation(inverse[l], epsilon); });
         tile.each(h, [&](int64_t s, int l) { return h[s * width + l] * g[s * width + l]; });
-        tile.each(x, [&](int64_t s, int l) { return normalized(x[s * width + l], mean[l], inverse[l]); });
+        tile.each(
+            x, [&](int64_t s, int l) { return normalized(x[s * width + l], mean[l], inverse[l]); });
         tile.sum(mean_h, [&](int64_t s, int l) { return h[s * width + l]; });
         tile.sum(mean_h_x, [&](int64_t s, int l) { return h[s * width + l] * x[s * width + l]; });
         tile.lanes([&](int l) { mean_h[l] /= k, mean_h_x[l] /= k; });
         tile.each(h, [&](int64_t s, int l) {
-            return normalize_backward(h[s * width + l], x[s * width + l], inverse[l], mean_h[l], mean_h_x[l]);
+            return normalize_backward(h[s * width + l], x[s * width + l], inverse[l], mean_h[l],
+                                      mean_h_x[l]);
         });
         tile.save(h, w.array<T>(5) + offset, count);
         r += count;

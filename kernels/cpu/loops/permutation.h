@@ -12,14 +12,16 @@ inline void permutation(const Work& w) {
                         (uint32_t)w.values[1].integer};
     const int64_t* rows = w.array<int64_t>(0);
     int64_t* out = w.array<int64_t>(1);
-    // Word and position in one number: sorting by the word's bytes, least first, keeps ties in order.
+    // Word and position in one number: sorting by the word's bytes, least first, keeps ties in
+    // order.
     struct Item {
         uint32_t word, position;
     };
     Item *items = (Item*)w.scratch, *sorted = items + n;
     for (int64_t i = 0; i < n; i += 4) {
         const Words drawn = stream((uint32_t)(i / 4));
-        for (int j = 0; j < 4 && i + j < n; ++j) items[i + j] = Item{drawn.word[j], (uint32_t)(i + j)};
+        for (int j = 0; j < 4 && i + j < n; ++j)
+            items[i + j] = Item{drawn.word[j], (uint32_t)(i + j)};
     }
     constexpr int bits = 11, buckets = 1 << bits;
     for (int shift = 0; shift < 32; shift += bits) {
@@ -30,7 +32,8 @@ inline void permutation(const Work& w) {
             const int64_t size = start[b];
             start[b] = total, total += size;
         }
-        for (int64_t i = 0; i < n; ++i) sorted[start[items[i].word >> shift & (buckets - 1)]++] = items[i];
+        for (int64_t i = 0; i < n; ++i)
+            sorted[start[items[i].word >> shift & (buckets - 1)]++] = items[i];
         Item* swap = items;
         items = sorted, sorted = swap;
     }

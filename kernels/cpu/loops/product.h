@@ -1,8 +1,9 @@
-// Products of small matrices: a block of C stays in registers while A is broadcast over panels of B.
+// Products of small matrices: a block of C stays in registers while A is broadcast over panels of
+// B.
 #pragma once
 
-#include "products.h"
 #include "loops/vector.h"
+#include "products.h"
 
 MLPCORE_BEGIN
 
@@ -51,7 +52,8 @@ void multiply_block(const Product& p, const T* a, const T* panels, int64_t colum
 }
 
 template <class T, int Panels, int Rows>
-void multiply_rest(const Product& p, const T* a, const T* panels, int64_t column, T* c, int64_t rows) {
+void multiply_rest(const Product& p, const T* a, const T* panels, int64_t column, T* c,
+                   int64_t rows) {
     if (rows == Rows)
         multiply_block<T, Rows, Panels>(p, a, panels, column, c);
     else if constexpr (Rows > 1)
@@ -66,8 +68,8 @@ void multiply_panels(const Product& p, const T* panels, int64_t column) {
     for (; i + block_rows <= p.m; i += block_rows)
         multiply_block<T, block_rows, Panels>(p, a + i * p.a_row, panels, column, c + i * p.c_row);
     if (i < p.m)
-        multiply_rest<T, Panels, block_rows - 1>(p, a + i * p.a_row, panels, column, c + i * p.c_row,
-                                                 p.m - i);
+        multiply_rest<T, Panels, block_rows - 1>(p, a + i * p.a_row, panels, column,
+                                                 c + i * p.c_row, p.m - i);
 }
 
 template <class T>
@@ -98,13 +100,19 @@ void pack(const void* b, int64_t b_row, int64_t b_column, int64_t k, int64_t n, 
     for (int64_t j = 0; j < n; j += width, to += k * width) {
         const int count = n - j < width ? (int)(n - j) : width;
         if (b_column == 1) {
-            for (int64_t i = 0; i < k; ++i) store(to + i * width, load_first(from + i * b_row + j, count));
+            for (int64_t i = 0; i < k; ++i)
+                store(to + i * width, load_first(from + i * b_row + j, count));
             continue;
         }
-        for (int l = 0; l < count; ++l)
-            for (int64_t i = 0; i < k; ++i) to[i * width + l] = from[i * b_row + (j + l) * b_column];
-        for (int l = count; l < width; ++l)
-            for (int64_t i = 0; i < k; ++i) to[i * width + l] = T(0);
+        // A transpose, in squares: whole cache lines are read and written.
+        for (int64_t i = 0; i < k; i += width) {
+            const int64_t end = i + width < k ? i + width : k;
+            for (int l = 0; l < count; ++l)
+                for (int64_t r = i; r < end; ++r)
+                    to[r * width + l] = from[r * b_row + (j + l) * b_column];
+            for (int l = count; l < width; ++l)
+                for (int64_t r = i; r < end; ++r) to[r * width + l] = T(0);
+        }
     }
 }
 

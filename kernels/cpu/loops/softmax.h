@@ -1,4 +1,5 @@
-// Softmax, its logarithm, and the logarithm of the sum of exponentials, with their Jacobian products.
+// Softmax, its logarithm, and the logarithm of the sum of exponentials, with their Jacobian
+// products.
 #pragma once
 
 #include "loops/tile.h"

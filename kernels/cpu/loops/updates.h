@@ -50,7 +50,8 @@ void gradient_norm(const Work& w) {
     const Preparation<T> prepare(T(w.values[0].real), T(w.values[1].real), T(1));
     const T *g = w.array<T>(0), *theta = w.array<T>(1), *mask = w.array<T>(2);
     auto ready = [&](int64_t i) {
-        return sign_bit_cleared(prepare(g[i], prepare.l2 == T(0) ? T(0) : theta[i], mask ? mask[i] : T(1)));
+        return sign_bit_cleared(
+            prepare(g[i], prepare.l2 == T(0) ? T(0) : theta[i], mask ? mask[i] : T(1)));
     };
     constexpr int width = 64 / (int)sizeof(T);
     constexpr T largest_finite = sizeof(T) == 4 ? T(3.402823466e38) : T(1.7976931348623157e308);

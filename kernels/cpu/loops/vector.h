@@ -1,4 +1,5 @@
-// A register's worth of numbers, for the product kernels; all other loops leave this to the compiler.
+// A register's worth of numbers, for the product kernels; all other loops leave this to the
+// compiler.
 #pragma once
 
 #include <string.h>

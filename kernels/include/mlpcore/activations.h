@@ -14,7 +14,8 @@ MLPCORE_BEGIN
 
 template <bool X, bool Y, bool Value = false, bool Backward = false>
 struct Needs {
-    static constexpr bool reads_x = X, reads_y = Y, value_cancels = Value, backward_cancels = Backward;
+    static constexpr bool reads_x = X, reads_y = Y, value_cancels = Value,
+                          backward_cancels = Backward;
 };
 
 template <class T>
@@ -134,7 +135,8 @@ struct Silu : Needs<true, false, true, true> {
     }
 };
 
-// With e = exp(-|x|), tanh(softplus(x)) is (1 + 2e) / (1 + 2e + 2e^2) above 0, (e^2 + 2e) / (e^2 + 2e + 2) below.
+// With e = exp(-|x|), tanh(softplus(x)) is (1 + 2e) / (1 + 2e + 2e^2) above 0, (e^2 + 2e) / (e^2 +
+// 2e + 2) below.
 template <class T>
 struct Mish : Needs<true, false, true, true> {
     MLPCORE_HD explicit Mish(const Value*) {}
@@ -142,7 +144,9 @@ struct Mish : Needs<true, false, true, true> {
         const T above = T(1) + T(2) * e, below = e * (e + T(2));
         return x < T(0) ? below / (below + T(2)) : above / (above + T(2) * e * e);
     }
-    MLPCORE_HD T value(T x) const { return gated(x, gate(x, exponential_of(-sign_bit_cleared(x)))); }
+    MLPCORE_HD T value(T x) const {
+        return gated(x, gate(x, exponential_of(-sign_bit_cleared(x))));
+    }
     MLPCORE_HD T backward(T dy, T x, T) const {
         const T e = exponential_of(-sign_bit_cleared(x));
         const T d = x < T(0) ? e * (e + T(2)) + T(2) : T(1) + T(2) * e + T(2) * e * e;

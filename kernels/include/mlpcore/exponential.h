@@ -71,10 +71,11 @@ MLPCORE_HD float log_remainder(float z) {
 }
 MLPCORE_HD double log_remainder(double z) {
     const double w = z * z;
-    const double odd = w * (3.999999999940941908e-01 + w * (2.222219843214978396e-01 + w * 1.531383769920937332e-01));
-    const double even =
-        z * (6.666666666666735130e-01 +
-             w * (2.857142874366239149e-01 + w * (1.818357216161805012e-01 + w * 1.479819860511658591e-01)));
+    const double odd = w * (3.999999999940941908e-01 +
+                            w * (2.222219843214978396e-01 + w * 1.531383769920937332e-01));
+    const double even = z * (6.666666666666735130e-01 +
+                             w * (2.857142874366239149e-01 +
+                                  w * (1.818357216161805012e-01 + w * 1.479819860511658591e-01)));
     return odd + even;
 }
 
@@ -88,7 +89,8 @@ MLPCORE_HD T log_with_correction(T x, T correction) {
     const Bits exponent = (bits_of(x) + (one - root_half)) >> R::mantissa_bits;  // biased
     const T unit = (T)((Bits)1 << R::mantissa_bits);
     const T k = (from_bits((Bits)(bits_of(unit) | exponent)) - unit) - T(R::exponent_bias);
-    const T f = from_bits((Bits)(bits_of(x) - ((exponent - R::exponent_bias) << R::mantissa_bits))) - T(1);
+    const T f =
+        from_bits((Bits)(bits_of(x) - ((exponent - R::exponent_bias) << R::mantissa_bits))) - T(1);
     const T s = f / (T(2) + f);
     const T half_square = T(0.5) * f * f;
     const T tail = s * (half_square + log_remainder(s * s)) + (k * R::ln2_low + correction / x);

@@ -1,4 +1,5 @@
-// The losses of mlpcore/functions/losses: the term of one logit z and target y, and its derivative by z.
+// The losses of mlpcore/functions/losses: the term of one logit z and target y, and its derivative
+// by z.
 #pragma once
 
 #include "mlpcore/activations.h"

@@ -1,4 +1,5 @@
-// The element formulas of mlpcore/functions/normalization; the sums over rows or columns are the loops'.
+// The element formulas of mlpcore/functions/normalization; the sums over rows or columns are the
+// loops'.
 #pragma once
 
 #include "mlpcore/real.h"
@@ -20,7 +21,8 @@ MLPCORE_HD T normalize_of(T x, T mean, T inverse, T gamma, T beta) {
     return gamma * normalized(x, mean, inverse) + beta;
 }
 
-// With h = dy gamma: dx = (h - mean(h) - x^ mean(h x^)) / sigma, the means over what was normalized.
+// With h = dy gamma: dx = (h - mean(h) - x^ mean(h x^)) / sigma, the means over what was
+// normalized.
 template <class T>
 MLPCORE_HD T normalize_backward(T h, T x_hat, T inverse, T mean_h, T mean_h_x_hat) {
     return (h - mean_h - x_hat * mean_h_x_hat) * inverse;

@@ -31,8 +31,8 @@ typedef unsigned long long uint64_t;
 #ifndef MLPCORE_ISA
 #define MLPCORE_ISA portable
 #endif
-#define MLPCORE_BEGIN      \
-    namespace mlpcore {    \
+#define MLPCORE_BEGIN   \
+    namespace mlpcore { \
     inline namespace MLPCORE_ISA {
 #define MLPCORE_END \
     }               \

@@ -13,7 +13,8 @@ struct Real<float> {
     using Bits = uint32_t;
     static constexpr int mantissa_bits = 23;
     static constexpr Bits exponent_bias = 127;
-    static constexpr float integer_magic = 12582912.0f;  // 1.5 * 2^23: adding it rounds to an integer
+    static constexpr float integer_magic =
+        12582912.0f;  // 1.5 * 2^23: adding it rounds to an integer
     static constexpr float exp_low = -105.0f, exp_high = 89.0f;
     static constexpr float log2_e = 1.44269504f;
     static constexpr float ln2_high = 0.693145752f, ln2_low = 1.42860677e-6f;
@@ -32,15 +33,31 @@ struct Real<double> {
 };
 
 #if defined(__CUDACC__) || defined(__CUDACC_RTC__)
-MLPCORE_HD uint32_t bits_of(float x) { return __float_as_uint(x); }
-MLPCORE_HD uint64_t bits_of(double x) { return (uint64_t)__double_as_longlong(x); }
-MLPCORE_HD float from_bits(uint32_t bits) { return __uint_as_float(bits); }
-MLPCORE_HD double from_bits(uint64_t bits) { return __longlong_as_double((long long)bits); }
+MLPCORE_HD uint32_t bits_of(float x) {
+    return __float_as_uint(x);
+}
+MLPCORE_HD uint64_t bits_of(double x) {
+    return (uint64_t)__double_as_longlong(x);
+}
+MLPCORE_HD float from_bits(uint32_t bits) {
+    return __uint_as_float(bits);
+}
+MLPCORE_HD double from_bits(uint64_t bits) {
+    return __longlong_as_double((long long)bits);
+}
 #else
-MLPCORE_HD uint32_t bits_of(float x) { return __builtin_bit_cast(uint32_t, x); }
-MLPCORE_HD uint64_t bits_of(double x) { return __builtin_bit_cast(uint64_t, x); }
-MLPCORE_HD float from_bits(uint32_t bits) { return __builtin_bit_cast(float, bits); }
-MLPCORE_HD double from_bits(uint64_t bits) { return __builtin_bit_cast(double, bits); }
+MLPCORE_HD uint32_t bits_of(float x) {
+    return __builtin_bit_cast(uint32_t, x);
+}
+MLPCORE_HD uint64_t bits_of(double x) {
+    return __builtin_bit_cast(uint64_t, x);
+}
+MLPCORE_HD float from_bits(uint32_t bits) {
+    return __builtin_bit_cast(float, bits);
+}
+MLPCORE_HD double from_bits(uint64_t bits) {
+    return __builtin_bit_cast(double, bits);
+}
 #endif
 
 template <class T>
@@ -60,7 +77,8 @@ MLPCORE_HD T with_sign_of(T magnitude, T sign) {
 template <class T>
 MLPCORE_HD T power_of_two(T magic_plus_n) {
     using Bits = typename Real<T>::Bits;
-    return from_bits((Bits)((bits_of(magic_plus_n) + Real<T>::exponent_bias) << Real<T>::mantissa_bits));
+    return from_bits(
+        (Bits)((bits_of(magic_plus_n) + Real<T>::exponent_bias) << Real<T>::mantissa_bits));
 }
 
 MLPCORE_HD float square_root(float x) {

@@ -1,13 +1,22 @@
-// The updates of mlpcore/functions/updates: the gradient made ready, the direction, the step along it.
+// The updates of mlpcore/functions/updates: the gradient made ready, the direction, the step along
+// it.
 #pragma once
 
-#include "mlpcore/real.h"
 #include "mlpcore/parameters.h"
+#include "mlpcore/real.h"
 
 MLPCORE_BEGIN
 
 // Parameters that every rule shares come first, its own behind them.
-enum UpdateParameter { learning_rate, update_step, l2, weight_decay, clip_value, clip_norm, own_parameters };
+enum UpdateParameter {
+    learning_rate,
+    update_step,
+    l2,
+    weight_decay,
+    clip_value,
+    clip_norm,
+    own_parameters
+};
 
 // The gradient made ready: penalty, then clipping by value, then by the norm.
 template <class T>

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import functools
 import os
-from collections.abc import Callable
 from typing import Any
 
 from mlpcore.backend.cuda.binding import Refused, bind
-from mlpcore.backend.cuda.launches import Launch, launches
+from mlpcore.backend.cuda.launches import Launch, shapes
 from mlpcore.backend.cuda.signatures import SIGNATURES
 from mlpcore.backend.cuda.sources import translation_unit
 from mlpcore.backend.dispatch import Array, Implementation, Primitive, results
@@ -46,9 +45,7 @@ def provide(primitive: Primitive, arrays: tuple[Array, ...]) -> Implementation |
     return call
 
 
-def prepare(
-    name: str, inputs: Any, outputs: Any, parameters: dict[str, Any]
-) -> list[Launch[Callable[..., None]]]:
+def prepare(name: str, inputs: Any, outputs: Any, parameters: dict[str, Any]) -> list[Launch]:
     """The launches that compute a primitive, bound to their memory, in the order to run them.
 
     Parameters that are CuPy arrays of float64 (or of int64 for seeds, members and counts) are read
@@ -69,9 +66,17 @@ def prepare(
     import cupy
 
     call = bind(SIGNATURES[name], cupy, list(inputs), list(outputs), parameters)
+    found, argument = shapes(call, _processors(cupy.cuda.Device().id))
+    kept = (*inputs, *outputs, *call.kept)
     return [
-        Launch(_kernel(call.signature.file, call.storage, call.only, kernel), grid, block, argument)
-        for kernel, grid, block, argument in launches(call, _processors(cupy.cuda.Device().id))
+        Launch(
+            _kernel(shape.file, call.storage, shape.only, shape.kernel),
+            shape.grid,
+            shape.threads,
+            argument,
+            kept,
+        )
+        for shape in found
     ]
 
 

@@ -42,7 +42,7 @@ class Slot:
         name: of the argument.
         axes: its trailing axes by name; ``*`` for any shape.
         kind: ``""`` the storage type for matrices and the computing one for anything less, ``#``
-            int64, ``~`` any type, ``@`` a matrix or labels.
+            int64, ``~`` any type, ``!`` the storage type, ``@`` a matrix or labels.
         optional: may be ``None``.
         absent: the kernel has a place here which this signature leaves empty.
     """
@@ -56,7 +56,7 @@ class Slot:
     @property
     def matrix(self) -> bool:
         """Whether it is stored in the storage type."""
-        return self.axes == ("*",) or len(self.axes) == 2 or self.kind == "~"
+        return self.axes == ("*",) or len(self.axes) == 2 or self.kind in ("~", "!")
 
 
 @dataclass(frozen=True)
@@ -70,10 +70,11 @@ class Option:
 
 @dataclass(frozen=True)
 class Stage:
-    """One launch: how the threads share the work, and the kernel."""
+    """One launch: how the threads share the work, the kernel, and the file that it is in."""
 
     share: str
     kernel: str
+    file: str
 
 
 @dataclass(frozen=True)
@@ -85,7 +86,6 @@ class Signature:
         rows, columns: the axes that the kernel calls rows and columns.
     """
 
-    file: str
     inputs: tuple[Slot, ...]
     outputs: tuple[Slot, ...]
     options: tuple[Option, ...]
@@ -104,8 +104,8 @@ def _slot(text: str) -> Slot:
     if text == "-":
         return Slot(text, absent=True)
     name, _, axes = text.partition(":")
-    kind = next((mark for mark in "#~@" if mark in axes), "")
-    names = tuple(axis for axis in axes.rstrip("#~@?").split(",") if axis)
+    kind = next((mark for mark in "#~!@" if mark in axes), "")
+    names = tuple(axis for axis in axes.rstrip("#~!@?").split(",") if axis)
     return Slot(name, names, kind, axes.endswith("?"))
 
 
@@ -115,9 +115,10 @@ def _option(text: str) -> Option:
     return Option(name.rstrip("#"), name.endswith("#"), number)
 
 
-def _stage(text: str) -> Stage:
+def _stage(text: str, file: str) -> Stage:
     share, kernel = text.split()
-    return Stage(share, kernel)
+    elsewhere, _, name = kernel.rpartition("/")
+    return Stage(share, name, elsewhere or file)
 
 
 def _signature(
@@ -134,12 +135,11 @@ def _signature(
     """``arrays`` is ``"inputs -> outputs"``, ``stages`` launches with commas between."""
     inputs, _, outputs = arrays.partition("->")
     return Signature(
-        file,
         _slots(inputs),
         _slots(outputs),
         tuple(map(_option, options.split())),
         tuple(scratch.split()),
-        tuple(map(_stage, stages.split(","))),
+        tuple(_stage(stage, file) for stage in stages.split(",")),
         merges,
         rows,
         columns,
@@ -166,7 +166,7 @@ def _activations() -> dict[str, Signature]:
         )
         found[f"{back}_bias"] = signature(
             "dy:n,k x:n,k? y:n,k? -> dx:n,k db:k",
-            f"parts {back}, join activation_backward_total",
+            f"parts {back}, join columns/activation_backward_total",
             "sums",
             merges=False,
         )
@@ -226,7 +226,8 @@ def _normalizations() -> dict[str, Signature]:
         ),
         "batch_norm_backward": signature(
             given.format("k"),
-            "parts batch_norm_backward_sums, join norm_backward_total, columns batch_norm_backward",
+            "parts batch_norm_backward_sums, "
+            "join columns/norm_backward_total, columns batch_norm_backward",
             "sums sums",
         ),
         "layer_norm": signature(
@@ -234,7 +235,8 @@ def _normalizations() -> dict[str, Signature]:
         ),
         "layer_norm_backward": signature(
             given.format("n"),
-            "parts layer_norm_backward_sums, join norm_backward_total, rows layer_norm_backward",
+            "parts layer_norm_backward_sums, "
+            "join columns/norm_backward_total, rows layer_norm_backward",
             "sums sums",
         ),
     }
@@ -255,7 +257,7 @@ def _updates() -> dict[str, Signature]:
         state = " ".join([f"state{i}:p" for i in range(states)] + ["-"] * (2 - states))
         found[name] = _signature(
             "updates",
-            f"theta:p g:p mask:p? norm:? {state} -> theta:p {state} copy:*?",
+            f"theta:p g:p mask:p? norm:? {state} -> theta:p {state} copy:p!?",
             f"flat {name}",
             options=f"{shared} {options}",
             rows="p",
@@ -276,7 +278,7 @@ SIGNATURES: dict[str, Signature] = {
         "g:p theta:p mask:p? -> norm:",
         "flat gradient_norm, total gradient_norm_total",
         options="l2=0 clip_value=none",
-        scratch="shares",
+        scratch="squares",
         rows="p",
         columns="",
     ),

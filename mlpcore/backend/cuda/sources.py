@@ -8,18 +8,14 @@ from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
 
-import mlpcore
-
 _INCLUDE = re.compile(r'#include "((?:mlpcore|cuda)/\w+\.h)"')
 
 
 @functools.cache
 def root() -> Traversable:
     """The folder of the kernels: package data, or beside the package in a checkout."""
-    packaged = resources.files(mlpcore) / "kernels"
-    if packaged.is_dir():
-        return packaged
-    return Path(mlpcore.__file__).parent.parent / "kernels"
+    packaged = resources.files("mlpcore") / "kernels"
+    return packaged if packaged.is_dir() else Path(__file__).parents[3] / "kernels"
 
 
 def files() -> list[str]:
@@ -50,9 +46,8 @@ def translation_unit(file: str, storage: str, only: str = "") -> str:
 
 
 def _lines(name: str, seen: set[str]) -> list[str]:
-    folder = root() / "include" if name.startswith("mlpcore/") else root()
     lines = [f'#line 1 "{name}"']
-    for number, line in enumerate(_text(folder, name).splitlines(), start=1):
+    for number, line in enumerate(_text(name).splitlines(), start=1):
         included = _INCLUDE.match(line)
         if included is None:
             lines.append("" if line == "#pragma once" else line)
@@ -63,5 +58,6 @@ def _lines(name: str, seen: set[str]) -> list[str]:
 
 
 @functools.cache
-def _text(folder: Traversable, name: str) -> str:
+def _text(name: str) -> str:
+    folder = root() / "include" if name.startswith("mlpcore/") else root()
     return folder.joinpath(*name.split("/")).read_text(encoding="utf-8")

@@ -23,8 +23,8 @@ namespace shim {
 struct Fibre {
     ucontext_t context;
     bool done;
-    // What the shuffles hand over. In five rounds a lane has heard of all others, so none is further
-    // ahead of its partner than that.
+    // What the shuffles hand over. In five rounds a lane has heard of all others, so none is
+    // further ahead of its partner than that.
     alignas(16) char value[8][16];
     int rounds;
 };
@@ -56,7 +56,8 @@ static void run_block(F& kernel) {
         fibre.context.uc_stack.ss_sp = &stacks[i * stack_size];
         fibre.context.uc_stack.ss_size = stack_size;
         fibre.context.uc_link = &scheduler;
-        makecontext(&fibre.context, +[] { (*current)(), fibres[threadIdx.x].done = true, --alive; }, 0);
+        makecontext(
+            &fibre.context, +[] { (*current)(), fibres[threadIdx.x].done = true, --alive; }, 0);
     }
     while (alive)
         for (unsigned i = 0; i < blockDim.x; ++i)

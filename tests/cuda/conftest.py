@@ -1,0 +1,212 @@
+"""CuPy's place taken by NumPy arrays and a shim that runs the kernels' own sources on the CPU."""
+
+from __future__ import annotations
+
+import ctypes
+import importlib.util
+import shutil
+import subprocess
+import sys
+import types
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from mlpcore.backend import cuda
+from mlpcore.backend.cuda import sources
+from mlpcore.backend.dispatch import Primitive
+
+HERE = Path(__file__).parent
+#: Few, so that the grids of the tests are smaller than the work and each thread goes round.
+PROCESSORS = 1
+
+
+class Array(np.ndarray):
+    """A NumPy array with CuPy's attributes."""
+
+    @property
+    def data(self) -> Any:
+        return types.SimpleNamespace(ptr=self.ctypes.data)
+
+    @property
+    def device(self) -> Any:
+        return Device()
+
+    def get(self) -> np.ndarray:
+        return np.asarray(self)
+
+
+Array.__module__ = "cupy"
+
+
+class BFloats(Array):
+    """The bits of bfloat16 numbers, a type that NumPy lacks."""
+
+    @property
+    def dtype(self) -> Any:
+        return types.SimpleNamespace(name="bfloat16", itemsize=2, kind="V")
+
+
+class Device:
+    attributes = types.MappingProxyType({"MultiProcessorCount": PROCESSORS})
+
+    def __init__(self, number: int = 0):
+        self.id = number
+
+    def __enter__(self) -> Device:
+        return self
+
+    def __exit__(self, *_: object) -> None: ...
+
+
+class Compiled:
+    """The kernels of every storage type as functions of shared libraries."""
+
+    def __init__(self, folder: Path):
+        with ThreadPoolExecutor() as pool:
+            storages = ("f32", "f64", "f16", "bf16", "i64")
+            built = pool.map(lambda storage: self._build(folder, storage), storages)
+            self.libraries = dict(zip(storages, built))
+
+    def _build(self, folder: Path, storage: str) -> ctypes.CDLL:
+        files = ["gather"] if storage == "i64" else sources.files()
+        unit = folder / f"{storage}.cpp"
+        unit.write_text(
+            "\n".join(
+                [
+                    '#include "shim.h"',
+                    f"#define MLPCORE_STORAGE {storage}",
+                    *(f'#include "cuda/{file}.cu"' for file in files),
+                    '#include "launch.h"',
+                    "",
+                ]
+            )
+        )
+        library = unit.with_suffix(".so")
+        folders = [HERE, sources.root(), sources.root() / "include"]
+        command = ["g++", "-std=c++17", "-O0", "-shared", "-fPIC", "-Wall", "-Wno-unknown-pragmas"]
+        command += ["-Wno-unused-function", *(f"-I{path}" for path in folders)]
+        subprocess.run([*command, "-o", str(library), str(unit)], check=True)
+        return ctypes.CDLL(str(library))
+
+    def launch(self, name: str, grid: Any, block: Any, arguments: Any) -> None:
+        library = self.libraries[name.rpartition("_")[2]]
+        (call,) = arguments
+        assert call.size == 1
+        assert block[0] % 32 == 0
+        library.launch(getattr(library, name), ctypes.c_void_p(call.ctypes.data), *grid, *block)
+
+
+@dataclass
+class Cupy:
+    """CuPy, or what stands for it.
+
+    Attributes:
+        launched: the kernels that ran on the stand-in.
+    """
+
+    xp: Any
+    launched: list[Any]
+
+    def array(self, values: Any, dtype: Any = None) -> Any:
+        return None if values is None else self.xp.asarray(values, dtype=dtype)
+
+    def bfloats(self, bits: np.ndarray) -> Any:
+        """An array of bfloat16 from the bits, on the stand-in only."""
+        return bits.view(BFloats)
+
+    def run(self, primitive: Primitive, *arrays: Any, **parameters: Any) -> Any:
+        """A primitive's kernels on NumPy arrays; fails where the body would serve."""
+        own = tuple(map(self.array, arrays))
+        implementation = cuda.provide(primitive, own)
+        assert implementation is not None
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(primitive, "run_body", None)
+            found = implementation(*own, **parameters)
+        return tuple(a.get() for a in found) if isinstance(found, tuple) else found.get()
+
+
+@pytest.fixture(scope="session")
+def compiled(tmp_path_factory: pytest.TempPathFactory) -> Compiled:
+    """The shim, built once."""
+    if not sys.platform.startswith("linux") or shutil.which("g++") is None:
+        pytest.skip("the shim needs g++ on Linux")
+    return Compiled(tmp_path_factory.mktemp("cuda"))
+
+
+@pytest.fixture
+def standing_in(monkeypatch: pytest.MonkeyPatch) -> Iterator[Cupy]:
+    """A module called cupy whose launches are only written down."""
+    launched: list[Any] = []
+    module: Any = types.ModuleType("cupy")
+    module.ndarray = Array
+    module.empty = lambda shape, dtype: np.empty(shape, dtype).view(Array)
+    module.asarray = lambda values, dtype=None: (
+        values if isinstance(values, Array) else np.asarray(values, dtype).view(Array)
+    )
+    module.cuda = types.SimpleNamespace(Device=Device)
+    module.launch = lambda *launch: launched.append(launch)
+
+    class RawModule:
+        def __init__(self, *, code: str, options: tuple[str, ...]):
+            self.code, self.options = code, options
+
+        def get_function(self, name: str) -> Callable[..., None]:
+            return lambda *launch: module.launch(name, *launch)
+
+    module.RawModule = RawModule
+    monkeypatch.setitem(sys.modules, "cupy", module)
+    _forget()
+    yield Cupy(module, launched)
+    _forget()
+
+
+def _forget() -> None:
+    for cached in (cuda._kernel, cuda._module, cuda._processors):
+        cached.cache_clear()
+
+
+@pytest.fixture
+def on_the_shim(standing_in: Cupy, compiled: Compiled) -> Cupy:
+    """CuPy's stand-in, its kernels run by the CPU."""
+
+    def launch(*arguments: Any) -> None:
+        standing_in.launched.append(arguments)
+        compiled.launch(*arguments)
+
+    standing_in.xp.launch = launch
+    return standing_in
+
+
+def _why_no_device() -> str:
+    if importlib.util.find_spec("cupy") is None:
+        return "CuPy is not installed"
+    import cupy
+
+    return "" if cupy.is_available() else "CuPy finds no CUDA device"
+
+
+@pytest.fixture
+def device() -> Cupy:
+    """CuPy itself."""
+    reason = _why_no_device()
+    if reason:
+        pytest.skip(reason)
+    import cupy
+
+    return Cupy(cupy, [])
+
+
+DEVICE = [] if _why_no_device() else [pytest.param("device", marks=pytest.mark.gpu)]
+
+
+@pytest.fixture(params=["on_the_shim", *DEVICE])
+def cupy(request: pytest.FixtureRequest) -> Cupy:
+    """The kernels on the CPU, and on a GPU where there is one."""
+    found: Cupy = request.getfixturevalue(request.param)
+    return found

@@ -1,0 +1,239 @@
+"""Recorded steps: fused and replayed, against the same calls made one by one."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import threading
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+_cpu = pytest.importorskip("mlpcore.backend._cpu", reason="the kernels are not built")
+
+nan = np.nan
+_STATM = Path("/proc/self/statm")
+
+
+class Network:
+    """A training step of a small classifier, for a plan and for single calls."""
+
+    def __init__(
+        self,
+        sizes: list[int],
+        batch: int,
+        steps: int,
+        *,
+        activation: str = "relu",
+        members: tuple[int, ...] = (),
+        dtype: str = "float32",
+        seed: int = 0,
+    ):
+        rng = np.random.default_rng(seed)
+        self.steps, self.batch, self.members, self.dtype = steps, batch, members, dtype
+        self.x = rng.normal(size=(steps * batch, sizes[0])).astype(dtype)
+        self.labels = rng.integers(0, sizes[-1], size=steps * batch)
+        rows = [rng.permutation(steps * batch) for _ in range(int(np.prod(members)))]
+        self.index = np.array(rows).reshape(*members, -1)
+        shapes = [s for i, o in itertools.pairwise(sizes) for s in ((i, o), (o,))]
+        ends = np.cumsum([int(np.prod(s)) for s in shapes])
+        self.theta, self.g, self.m, self.v = np.zeros((4, *members, ends[-1]), dtype)
+        self.theta[...] = rng.normal(size=self.theta.shape) / 3
+
+        def views(flat: np.ndarray) -> list[np.ndarray]:
+            starts = [0, *ends[:-1]]
+            return [
+                flat[..., a:b].reshape(*members, *s)
+                for a, b, s in zip(starts, ends, shapes, strict=True)
+            ]
+
+        self.parameters, self.gradients = views(self.theta), views(self.g)
+        self.loss = np.zeros((*members, steps), dtype)
+        self.rates = np.linspace(1e-3, 1e-2, steps)
+        self.counts = np.arange(1, steps + 1, dtype=np.float64)
+        self.sizes, self.activation = sizes, activation
+
+    def empty(self, *shape: int, dtype: Any = None) -> np.ndarray:
+        return np.zeros((*self.members, *shape), dtype or self.dtype)
+
+    def at(self, array: np.ndarray, width: int, step: int) -> np.ndarray:
+        """What a step sees of an array that holds the values of all steps."""
+        if array is self.index:
+            return array[..., step * width : (step + 1) * width]
+        return array[..., step : step + 1].reshape(array.shape[:-1])
+
+    def calls(self, stepped: Any) -> list[tuple[str, list[Any], list[Any], dict[str, Any]]]:
+        """The calls of a step; ``stepped(array, axis_item)`` is what moves from step to step."""
+        n, sizes = self.batch, self.sizes
+        x, labels = self.empty(n, sizes[0]), self.empty(n, dtype=np.int64)
+        index = stepped(self.index, n)
+        loss = stepped(self.loss, 1)
+        made: list[Any] = [
+            ("gather_rows", [self.x, index], [x], {}),
+            ("gather_values", [self.labels, index], [labels], {}),
+        ]
+        a, inputs, hidden = x, [], []
+        for layer in range(len(sizes) - 1):
+            weight, bias = self.parameters[2 * layer : 2 * layer + 2]
+            z = self.empty(n, sizes[layer + 1])
+            made.append(("affine", [a, weight, bias], [z], {}))
+            inputs.append(a)
+            if layer < len(sizes) - 2:
+                a = self.empty(n, sizes[layer + 1])
+                made.append((self.activation, [z], [a], {}))
+                hidden.append((z, a))
+        dz = self.empty(n, sizes[-1])
+        made.append(("softmax_cross_entropy_value_and_gradient", [z, labels, None], [loss, dz], {}))
+        made.append(("stop_if_not_finite", [loss], [], {}))
+        for layer in reversed(range(len(sizes) - 1)):
+            dw, db = self.gradients[2 * layer : 2 * layer + 2]
+            made.append(("affine_weight_gradient", [inputs[layer], dz], [dw], {}))
+            made.append(("affine_bias_gradient", [dz], [db], {}))
+            if layer:
+                da, before = self.empty(n, sizes[layer]), self.empty(n, sizes[layer])
+                made.append(("affine_input_gradient", [dz, self.parameters[2 * layer]], [da], {}))
+                z, y = hidden[layer - 1]
+                made.append((f"{self.activation}_backward", [da, z, y], [before], {}))
+                dz = before
+        parameters = {"learning_rate": stepped(self.rates, 1), "step": stepped(self.counts, 1)}
+        arrays = [self.theta, self.g, None, None, self.m, self.v]
+        made.append(("adam", arrays, [self.theta, self.m, self.v], parameters))
+        return made
+
+    def plan(self, threads: int) -> Any:
+        """The step, recorded."""
+
+        def stepped(array: np.ndarray, width: int) -> Any:
+            return _cpu.Stepped(self.at(array, width, 0), width * array.itemsize)
+
+        plan = _cpu.Plan(threads)
+        for call in self.calls(stepped):
+            plan.add(*call)
+        plan.finish()
+        return plan
+
+    def one_by_one(self) -> None:
+        """The same steps without a plan."""
+        for step in range(self.steps):
+            for name, inputs, outputs, parameters in self.calls(partial(self.at, step=step)):
+                if name != "stop_if_not_finite":
+                    _cpu.call(name, inputs, outputs, parameters, 1)
+
+
+CASES = [
+    ([4, 3, 2, 2], 32, ()),
+    ([64, 100, 10], 50, ()),
+    ([300, 130, 70, 5], 120, ()),
+    ([16, 32, 4], 20, (5,)),
+    ([20, 17, 9, 3], 7, (3,)),
+]
+
+
+@pytest.mark.parametrize(("sizes", "batch", "members"), CASES, ids=str)
+@pytest.mark.parametrize("activation", ["relu", "tanh", "gelu", "identity"])
+@pytest.mark.parametrize("threads", [1, 2, 3])
+def test_replay_equals_single_calls(
+    sizes: Any, batch: int, members: Any, activation: str, threads: int, dtype: str
+) -> None:
+    ours = Network(sizes, batch, 5, activation=activation, members=members, dtype=dtype)
+    theirs = Network(sizes, batch, 5, activation=activation, members=members, dtype=dtype)
+    plan = ours.plan(threads)
+    stopped = np.concatenate([plan.run(0, 2)[None], plan.run(2, 5)[None]])
+    assert stopped.dtype == np.int64
+    assert (stopped == -1).all()
+    theirs.one_by_one()
+    tolerance = 1e-3 if dtype == "float32" else 1e-10
+    np.testing.assert_allclose(ours.loss, theirs.loss, rtol=tolerance)
+    np.testing.assert_allclose(ours.theta, theirs.theta, rtol=tolerance, atol=tolerance)
+
+
+def test_neighbours_are_fused() -> None:
+    steps = Network([8, 6, 3], 4, 1).plan(1).describe()
+    assert "affine + relu" in steps
+    assert "affine_input_gradient + relu_backward" in steps
+    assert steps.count("affine_weight_gradient + affine_bias_gradient") == 2
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_a_member_stops_where_its_loss_is_not_finite(threads: int) -> None:
+    network = Network([8, 6, 3], 10, 6, members=(4,))
+    network.theta[2, 0] = nan
+    before = network.theta.copy()
+    stopped = network.plan(threads).run(0, 6, np.array([True, True, True, False]))
+    assert stopped.tolist() == [-1, -1, 0, -1]
+    np.testing.assert_array_equal(network.theta[2:], before[2:])
+    assert np.isfinite(network.theta[:2]).all()
+    assert (network.theta[:2] != before[:2]).all(axis=1).any()
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("sizes", [[8, 6, 3], [200, 150, 10]], ids=str)
+def test_a_single_network_stops_too(sizes: Any, threads: int) -> None:
+    network = Network(sizes, 64, 6)
+    network.x[network.index[3 * 64]] = nan
+    assert network.plan(threads).run(0, 6).tolist() == [3]
+    assert np.isfinite(network.theta).all()
+
+
+def test_an_index_out_of_range_is_an_error() -> None:
+    network = Network([8, 6, 3], 10, 2)
+    network.index[13] = 20
+    with pytest.raises(IndexError, match="index"):
+        network.plan(1).run(0, 2)
+
+
+def test_refusals() -> None:
+    plan = _cpu.Plan(1)
+    with pytest.raises(ValueError, match="no primitive"):
+        plan.add("no_such", [], [], {})
+    with pytest.raises(RuntimeError, match="finish"):
+        plan.run(0, 1)
+    with pytest.raises(ValueError, match="threads"):
+        _cpu.Plan(0)
+    stack, shared = np.zeros((3, 4, 5)), np.zeros((4, 5))
+    plan.add("relu", [stack], [np.zeros_like(stack)], {})
+    plan.add("relu", [shared], [np.zeros_like(shared)], {})
+    with pytest.raises(ValueError, match="members"):
+        plan.finish()
+
+
+def test_arrays_stay_alive() -> None:
+    plan = _cpu.Plan(1)
+    out = np.zeros((2, 3))
+    plan.add("relu", [np.ones((2, 3))], [out], {})
+    plan.finish()
+    np.zeros((2, 3))
+    plan.run(0, 1)
+    np.testing.assert_array_equal(out, 1.0)
+
+
+def test_plans_run_side_by_side() -> None:
+    networks = [Network([64, 100, 10], 50, 20, seed=seed) for seed in range(4)]
+    plans = [network.plan(2) for network in networks]
+    runners = [threading.Thread(target=plan.run, args=(0, 20)) for plan in plans]
+    for runner in runners:
+        runner.start()
+    for runner in runners:
+        runner.join()
+    for seed, network in enumerate(networks):
+        alone = Network([64, 100, 10], 50, 20, seed=seed)
+        alone.plan(1).run(0, 20)
+        np.testing.assert_allclose(network.theta, alone.theta, rtol=1e-3, atol=1e-4)
+
+
+def _resident_bytes() -> int:
+    return int(_STATM.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+@pytest.mark.skipif(not _STATM.exists(), reason="no /proc on this system")
+@pytest.mark.parametrize("members", [(), (3,)], ids=["single", "stacked"])
+def test_a_steady_step_allocates_nothing(members: Any) -> None:
+    network = Network([64, 100, 10], 50, 1000, members=members)
+    plan = network.plan(2)
+    plan.run(0, 100)
+    before = _resident_bytes()
+    plan.run(0, 1000)
+    assert _resident_bytes() - before < 64 * 1024
