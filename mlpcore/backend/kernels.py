@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import importlib
 import os
+import sys
 import warnings
 from typing import Any
 
@@ -42,6 +43,7 @@ def products() -> str:
 
     blas = find_blas()
     if blas is None:
+        native().set_blas(0, 0, 4)
         return "own"
     native().set_blas(
         blas.sgemm, blas.dgemm, blas.integer_bytes, blas.set_threads, blas.get_threads
@@ -99,4 +101,13 @@ def _fused(primitive: Primitive, arrays: tuple[Array, ...]) -> Implementation | 
     return call
 
 
-providers.append(_fused)
+def _fused_on_a_gpu(primitive: Primitive, arrays: tuple[Array, ...]) -> Implementation | None:
+    """The CUDA kernels, once somebody has imported CuPy: before that no array can be its own."""
+    if "cupy" not in sys.modules:
+        return None
+    from mlpcore.backend import cuda
+
+    return cuda.provide(primitive, arrays)
+
+
+providers += [_fused, _fused_on_a_gpu]

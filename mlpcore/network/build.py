@@ -64,10 +64,9 @@ def dropout_rates(dropout: Any, hidden: int) -> list[Any]:
     A number serves every layer, a list or tuple gives one entry a layer, and a NumPy array gives
     one value per member.
     """
-    rates = list(dropout) if isinstance(dropout, (list, tuple)) else [dropout] * max(hidden, 1)
-    checked = [fractions("dropout", rate) for rate in rates]
-    if hidden == 0 and not np.any(checked):
-        return []
+    if not isinstance(dropout, (list, tuple)):
+        return [fractions("dropout", dropout)] * hidden
+    checked = [fractions("dropout", rate) for rate in dropout]
     if len(checked) != hidden:
         raise ValueError(
             f"got {len(checked)} dropout rates, expected one, or one for each of the {hidden} "

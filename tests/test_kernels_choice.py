@@ -1,0 +1,124 @@
+"""Which kernels and which BLAS serve, and that the results do not depend on it."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import subprocess
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+
+import mlpcore as mc
+from mlpcore.backend import blas, kernels
+
+needs_kernels = pytest.mark.skipif(kernels.native() is None, reason="the kernels are not built")
+
+
+@pytest.fixture
+def chosen_anew() -> Iterator[None]:
+    """Choices made in the test are forgotten after it."""
+    caches: tuple[Any, ...] = (kernels.native, kernels.products, kernels.threads)
+    for cache in caches:
+        cache.cache_clear()
+    yield
+    for cache in caches:
+        cache.cache_clear()
+    if kernels.native() is not None:
+        kernels.products()
+
+
+def without(monkeypatch: pytest.MonkeyPatch, *missing: str) -> None:
+    """Let these packages look as if they were not installed."""
+    found = importlib.util.find_spec
+    monkeypatch.setattr(
+        importlib.util, "find_spec", lambda name: None if name in missing else found(name)
+    )
+
+
+def large_product() -> tuple[np.ndarray, np.ndarray]:
+    """A product so large that a BLAS is asked for it, and the same in float64 by NumPy."""
+    numbers = np.random.default_rng(0)
+    x, weight = (numbers.standard_normal((720, 720), dtype=np.float32) for _ in range(2))
+    bias = np.zeros(720, dtype=np.float32)
+    return mc.functions.affine(x, weight, bias), x.astype(float) @ weight.astype(float)
+
+
+@needs_kernels
+@pytest.mark.parametrize(
+    ("missing", "origins"),
+    [
+        ((), ("scipy", "numpy", "own")),
+        (("scipy",), ("numpy", "own")),
+        (("scipy", "numpy"), ("own",)),
+    ],
+    ids=["any", "no-scipy", "none"],
+)
+def test_every_blas_multiplies_right(
+    missing: tuple[str, ...],
+    origins: tuple[str, ...],
+    monkeypatch: pytest.MonkeyPatch,
+    chosen_anew: None,
+) -> None:
+    without(monkeypatch, *missing)
+    assert kernels.products() in origins
+    product, expected = large_product()
+    np.testing.assert_allclose(product, expected, rtol=1e-4, atol=1e-3)
+
+
+def test_no_blas_at_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    without(monkeypatch, "scipy", "numpy")
+    assert blas.find_blas() is None
+
+
+def test_kernels_can_be_switched_off(monkeypatch: pytest.MonkeyPatch, chosen_anew: None) -> None:
+    monkeypatch.setenv("MLPCORE_KERNELS", "off")
+    assert kernels.native() is None
+    assert kernels.status() == {"kernels": "off (MLPCORE_KERNELS=off)"}
+    assert not mc.MLP([2, 2]).backend.records
+
+
+def test_missing_kernels_are_said_once(monkeypatch: pytest.MonkeyPatch, chosen_anew: None) -> None:
+    def no_module(name: str) -> Any:
+        raise ImportError(name)
+
+    monkeypatch.delenv("MLPCORE_KERNELS", raising=False)
+    monkeypatch.setattr(importlib, "import_module", no_module)
+    with pytest.warns(RuntimeWarning, match="without its compiled kernels"):
+        assert kernels.native() is None
+    assert kernels.native() is None
+    assert kernels.status() == {"kernels": "not built; bodies serve"}
+
+
+@pytest.mark.parametrize(("wanted", "threads"), [("3", 3), ("0", None), ("many", None)])
+def test_the_number_of_threads(
+    wanted: str, threads: int | None, monkeypatch: pytest.MonkeyPatch, chosen_anew: None
+) -> None:
+    monkeypatch.delenv("MLPCORE_THREADS", raising=False)
+    own = kernels.threads()
+    kernels.threads.cache_clear()
+    monkeypatch.setenv("MLPCORE_THREADS", wanted)
+    assert kernels.threads() == (own if threads is None else threads)
+
+
+def test_the_bodies_alone_train_the_same() -> None:
+    code = (
+        "import mlpcore as mc, numpy as np; n = np.random.default_rng(0); net = mc.MLP([5, 4, 2]);"
+        "net.fit(n.standard_normal((30, 5)), n.integers(0, 2, 30), epochs=2, batch_size=8,"
+        "        progress=False); print(*np.asarray(net.parameters).tolist())"
+    )
+    outputs = []
+    for choice in ("off", "on"):
+        environment = {"MLPCORE_KERNELS": choice, "PYTHONPATH": ":".join(filter(None, sys.path))}
+        result = subprocess.run(
+            [sys.executable, "-W", "ignore", "-c", code],
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        outputs.append(np.array(result.stdout.split(), dtype=float))
+    np.testing.assert_allclose(*outputs, rtol=2e-5, atol=1e-6)
