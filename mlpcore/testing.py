@@ -112,7 +112,7 @@ def check_gradients(
             piece[...] = _direction(numbers, piece.shape)
             direction /= np.linalg.norm(direction, axis=-1, keepdims=True)
             slope = np.atleast_1d(np.sum(g * direction, axis=-1))
-            error, kink = _compare(along(direction), slope)
+            error, kink = _compare(along(direction), slope, tolerance)
             kinks += kink
             if error >= worst:
                 worst, place = error, f"{type(copy.layers[slot.layer]).__name__.lower()} layer "
@@ -140,8 +140,9 @@ def check_function(
     numbers = np.random.default_rng(0)
     dy = numbers.standard_normal(y.shape)
     dx = to_numpy(function.backward(dy, x, y, **parameters))
+    settings = [f"{name}={value}" for name, value in parameters.items()]
     return _directions(
-        function.name,
+        ", ".join((function.name, *settings)),
         lambda moved: np.atleast_1d(np.sum(dy * function(moved, **parameters))),
         x,
         dx,
@@ -207,6 +208,7 @@ def check_all() -> list[Report]:
     x = numbers.standard_normal((4, 7)) * 2
     reports = [check_function(f, x) for f in _once(activations, activations.__all__)]
     reports += [check_function(f, x) for f in (softmax, log_softmax, logsumexp)]
+    reports.append(check_function(activations.gelu, x, approximate="tanh"))
     shares = numbers.random((4, 7))
     reports += [
         check_loss(softmax_cross_entropy, x, [1, 0, 6, 3], label_smoothing=0.1),
@@ -224,6 +226,9 @@ def check_all() -> list[Report]:
         {"activation": "tanh"},
         {"activation": "sigmoid"},
         {"activation": "gelu"},
+        {"output": "sigmoid"},
+        {"output": "identity", "loss": "huber"},
+        {"output": "exponential"},
         {"normalization": "batch"},
         {"normalization": "layer", "dropout": 0.3},
         {"members": 3, "seed": [1, 2, 3], "normalization": "batch", "dropout": 0.2},
@@ -231,7 +236,8 @@ def check_all() -> list[Report]:
     for settings in whole:
         network = Network([5, 8, 6, 3], **settings)
         what = ", ".join(f"{key}={value}" for key, value in settings.items())
-        report = check_gradients(network, rows, labels)
+        target = labels if "output" not in settings else np.eye(3)[labels]
+        report = check_gradients(network, rows, target)
         reports.append(Report(f"network, {what}", report.error, report.passed, report.note))
     return reports
 
@@ -257,12 +263,14 @@ def _directions(
         def along(t: float, direction: np.ndarray = direction) -> np.ndarray:
             return value(x + t * direction)
 
-        error, kink = _compare(along, slope)
+        error, kink = _compare(along, slope, tolerance)
         worst, kinks = max(worst, error), kinks + kink
     return _report(name, worst, tolerance, "", kinks, directions)
 
 
-def _compare(f: Callable[[float], np.ndarray], slope: np.ndarray) -> tuple[float, int]:
+def _compare(
+    f: Callable[[float], np.ndarray], slope: np.ndarray, tolerance: float
+) -> tuple[float, int]:
     """The relative error of a slope, and whether it is a kink's instead.
 
     The central difference is that of order 4, ``(8 (f(h) - f(-h)) - (f(2h) - f(-2h))) / 12h``.
@@ -280,9 +288,9 @@ def _compare(f: Callable[[float], np.ndarray], slope: np.ndarray) -> tuple[float
         error = np.fmin(error, np.abs(central - slope) / scale)
         ahead, behind = (near[0] - middle) / h, (middle - near[1]) / h
         kink &= np.abs(ahead - behind) > 1e-3 * scale
-        if np.all(error <= TOLERANCE):
+        if np.all(error <= tolerance):
             break
-    kink &= error > TOLERANCE
+    kink &= error > tolerance
     return float(np.max(np.where(kink, 0.0, error))), int(np.any(kink))
 
 

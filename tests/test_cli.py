@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -182,9 +183,10 @@ def test_info() -> None:
 
 
 def test_info_tells_why_there_is_no_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
-    def no_gpu(name: str) -> None:
+    def no_gpu(name: str) -> SimpleNamespace:
         if name != "cpu":
             raise RuntimeError("the reason why")
+        return SimpleNamespace(description="ready")
 
     monkeypatch.setattr(backends, "backend", no_gpu)
     assert backends.at_hand() == ["cpu"]
@@ -192,9 +194,10 @@ def test_info_tells_why_there_is_no_gpu(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 def test_every_gpu_is_listed(monkeypatch: pytest.MonkeyPatch) -> None:
-    def two_gpus(name: str) -> None:
+    def two_gpus(name: str) -> SimpleNamespace:
         if name not in ("cpu", "gpu", "gpu:0", "gpu:1"):
             raise RuntimeError("no more")
+        return SimpleNamespace(description="a device")
 
     monkeypatch.setattr(backends, "backend", two_gpus)
     assert backends.at_hand() == ["cpu", "gpu:0", "gpu:1"]

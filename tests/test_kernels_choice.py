@@ -93,15 +93,19 @@ def test_missing_kernels_are_said_once(monkeypatch: pytest.MonkeyPatch, chosen_a
     assert kernels.status() == {"kernels": "not built; bodies serve"}
 
 
-@pytest.mark.parametrize(("wanted", "threads"), [("3", 3), ("0", None), ("many", None)])
-def test_the_number_of_threads(
-    wanted: str, threads: int | None, monkeypatch: pytest.MonkeyPatch, chosen_anew: None
+def test_the_number_of_threads(monkeypatch: pytest.MonkeyPatch, chosen_anew: None) -> None:
+    monkeypatch.setenv("MLPCORE_THREADS", "3")
+    assert kernels.threads() == 3
+
+
+@pytest.mark.parametrize("wanted", ["0", "many", "-1"])
+def test_no_number_of_threads(
+    wanted: str, monkeypatch: pytest.MonkeyPatch, chosen_anew: None
 ) -> None:
-    monkeypatch.delenv("MLPCORE_THREADS", raising=False)
-    own = kernels.threads()
-    kernels.threads.cache_clear()
     monkeypatch.setenv("MLPCORE_THREADS", wanted)
-    assert kernels.threads() == (own if threads is None else threads)
+    with pytest.raises(ValueError, match=r"got MLPCORE_THREADS=.*, expected a positive integer"):
+        kernels.threads()
+    monkeypatch.delenv("MLPCORE_THREADS")
 
 
 def test_the_bodies_alone_train_the_same() -> None:

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from mlpcore.io import Preprocessing, Table, digits_preprocessing, load_digits, split
+from mlpcore.io.features import Number
 from mlpcore.io.targets import Classes, Quantity, infer_task
 
 
@@ -158,7 +159,11 @@ LABELS = np.array([0, 1])
         ({"x": LABELS, "y": LABELS}, {"ignore": ("day",), "task": "both"}, "got task='both'"),
         ({"x": np.array([0, np.inf]), "y": LABELS}, {}, "column 'x': got infinity in row 2"),
         ({"x": np.array([np.nan] * 2), "y": LABELS}, {}, "column 'x': got no number in any row"),
-        ({"x": np.array([1e200, -1e200]), "y": LABELS}, {}, "column 'x': got numbers too large"),
+        (
+            {"x": np.array([1.7e308, -1.7e308]), "y": LABELS},
+            {},
+            "column 'x': got numbers too large",
+        ),
         ({"x": texts(*map(str, range(300))), "y": np.arange(300)}, {}, "got 300 distinct texts"),
         ({"x": LABELS, "y": texts("a", None)}, {"ignore": ("day",)}, "column 'y': got no class in"),
         ({"x": LABELS, "y": np.array([5, 5])}, {"ignore": ("day",)}, "column 'y': got 1 class"),
@@ -221,3 +226,11 @@ def test_split_without_labels() -> None:
 def test_impossible_splits(rows: int, fraction: float) -> None:
     with pytest.raises(ValueError, match=r"hold|held"):
         split(rows, fraction)
+
+
+def test_a_constant_column_stays_small() -> None:
+    table = Table({"x": np.full(7, 0.1)}, "data.csv")
+    column = Number.fit(table, "x")
+    assert column.deviation == 1.0
+    later = Table({"x": np.array([0.1, 0.101])}, "data.csv")
+    np.testing.assert_allclose(column.transform(later)[:, 0], [0.0, 0.001], atol=1e-12)

@@ -43,3 +43,19 @@ def fractions(name: str, value: Any) -> Any:
     if not np.all((numbers >= 0) & (numbers < 1)):
         raise ValueError(f"got {name}={value!r}, expected at least 0 and below 1")
     return float(numbers) if numbers.ndim == 0 else numbers
+
+
+def at_least_0(name: str, value: Any, *, above: bool = False) -> float:
+    """``value`` as one finite number of at least 0, or above it.
+
+    Raises:
+        ValueError: for anything else.
+
+    >>> at_least_0("delta", 2)
+    2.0
+    """
+    real = isinstance(value, (int, float, np.number)) and not isinstance(value, bool)
+    if not (real and 0 <= value < np.inf and (value > 0 or not above)):
+        wanted = "above 0" if above else "of at least 0"
+        raise ValueError(f"got {name}={value!r}, expected one finite number {wanted}")
+    return float(value)

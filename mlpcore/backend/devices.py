@@ -22,13 +22,11 @@ class Backend:
         name: ``"cpu"``, ``"gpu:0"``, or the name of another array library.
         xp: the namespace.
         device: the namespace's device, or ``None`` for its default.
-        reason: why this backend was taken, for ``"auto"``.
     """
 
     name: str
     xp: Namespace
     device: Any = None
-    reason: str = "asked for by name"
 
     def asarray(self, values: Any, dtype: str) -> Array:
         """``values`` as an array of this backend; no copy where none is needed."""
@@ -47,6 +45,19 @@ class Backend:
     def __reduce__(self) -> Any:
         known = self.name.partition(":")[0] in ("cpu", "gpu")
         return (backend, (self.name,)) if known else (_of_module, (self.xp.__name__,))
+
+    @property
+    def description(self) -> str:
+        """The device in a few words, for ``mlpcore info``."""
+        if self.device is None:
+            return "ready"
+        import cupy
+
+        facts = cupy.cuda.runtime.getDeviceProperties(self.device.id)
+        return (
+            f"{facts['name'].decode()}, {facts['totalGlobalMem'] >> 20} MiB, compute capability "
+            f"{facts['major']}.{facts['minor']}"
+        )
 
     @property
     def records(self) -> bool:
@@ -116,9 +127,9 @@ def _gpu(number: int) -> Backend:
 def _automatic() -> Backend:
     try:
         gpu = _gpu(0)
-    except RuntimeError as error:
-        return Backend("cpu", np, reason=str(error).partition(";")[0])
-    return Backend(gpu.name, gpu.xp, gpu.device, reason="a CUDA device is present")
+    except RuntimeError:
+        return Backend("cpu", np)
+    return gpu
 
 
 def gpu_count(cupy: Any) -> int:

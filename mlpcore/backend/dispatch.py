@@ -20,7 +20,7 @@ Shapes = Callable[..., Any]
 Implementation = Callable[..., Any]
 
 #: Asked in turn for a faster form of a primitive: ``provider(primitive, arrays)`` or ``None``.
-#: `mlpcore.backend.kernels` and `mlpcore.backend.plan` register theirs.
+#: `mlpcore.backend.kernels` and `mlpcore.backend.workspace` register theirs.
 providers: list[Callable[[Primitive, tuple[Array, ...]], Implementation | None]] = []
 
 

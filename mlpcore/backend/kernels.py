@@ -11,21 +11,27 @@ from typing import Any
 
 import numpy as np
 
+from mlpcore.backend.checks import whole_number
 from mlpcore.backend.dispatch import Array, Implementation, Primitive, providers, results
 from mlpcore.backend.memory import aligned_zeros
+
+
+def switched_off() -> bool:
+    """Whether ``MLPCORE_KERNELS=off`` asks for the array bodies."""
+    return os.environ.get("MLPCORE_KERNELS", "on") == "off"
 
 
 @functools.cache
 def native() -> Any:
     """The extension module, or ``None`` where it is switched off or was not built."""
-    if os.environ.get("MLPCORE_KERNELS", "on") == "off":
+    if switched_off():
         return None
     try:
         return importlib.import_module("mlpcore.backend._cpu")
-    except ImportError:
+    except ImportError as fault:
         warnings.warn(
-            "mlpcore was installed without its compiled kernels (no C++ compiler was found), so "
-            "the slower array bodies serve; install a compiler and reinstall mlpcore, or set "
+            f"mlpcore was installed without its compiled kernels ({fault}), so the slower array "
+            "bodies serve; install a C++ compiler and reinstall mlpcore, or set "
             "MLPCORE_KERNELS=off to silence this",
             RuntimeWarning,
             stacklevel=2,
@@ -55,8 +61,8 @@ def products() -> str:
 def threads() -> int:
     """How many threads the kernels may use: ``MLPCORE_THREADS``, or the processors at hand."""
     wanted = os.environ.get("MLPCORE_THREADS", "")
-    if wanted.isdecimal() and int(wanted) > 0:
-        return int(wanted)
+    if wanted:
+        return whole_number("MLPCORE_THREADS", int(wanted) if wanted.isdecimal() else wanted)
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
@@ -65,10 +71,10 @@ def threads() -> int:
 def status() -> dict[str, str]:
     """What `mlpcore info` tells about the kernels."""
     if native() is None:
-        off = os.environ.get("MLPCORE_KERNELS", "on") == "off"
-        return {"kernels": "off (MLPCORE_KERNELS=off)" if off else "not built; bodies serve"}
-    info = native().info() | {"blas": products()}
-    return {"kernels": "fused", "threads": str(threads())} | {
+        off = "off (MLPCORE_KERNELS=off)"
+        return {"kernels": off if switched_off() else "not built; bodies serve"}
+    info = native().info() | {"blas": products(), "threads": threads()}
+    return {"kernels": "fused"} | {
         key: ", ".join(value) if isinstance(value, list) else str(value)
         for key, value in info.items()
     }

@@ -58,7 +58,7 @@ def check_parameters(name: str, function: Callable[..., Any], given: Iterable[st
 def parse_spec(spec: str) -> tuple[str, dict[str, Any]]:
     """Split ``"name"`` or ``"name(parameter=value, ...)"`` into the name and the parameters.
 
-    Values are Python literals: numbers, strings, lists with one value per member, ...
+    Values are Python literals: numbers, strings, lists, ...
 
     Raises:
         ValueError: for anything else.

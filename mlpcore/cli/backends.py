@@ -22,10 +22,15 @@ def why_no_gpu() -> str:
     return ""
 
 
+def description(name: str) -> str:
+    """The device behind a backend, in a few words."""
+    return backend(name).description
+
+
 def kernels_of(name: str) -> str:
     """The kernels that a backend computes with, in a word or two."""
-    status = kernels.status()
-    return status["kernels"] if name == "cpu" else status.get("gpu", "array library")
+    on_gpu = "array bodies" if kernels.switched_off() else "fused, CUDA"
+    return kernels.status()["kernels"] if name == "cpu" else on_gpu
 
 
 def _works(name: str) -> bool:

@@ -14,7 +14,7 @@ from rich.text import Text
 import mlpcore
 from mlpcore.backend import kernels
 from mlpcore.backend.extras import version
-from mlpcore.cli.backends import at_hand, why_no_gpu
+from mlpcore.cli.backends import at_hand, description, why_no_gpu
 
 #: The packages that matter; those after the first two are optional.
 PACKAGES = (
@@ -26,6 +26,8 @@ PACKAGES = (
     "pyarrow",
     "safetensors",
     "matplotlib",
+    "tqdm",
+    *(f"cupy-cuda{version}x" for version in (12, 13)),
 )
 
 
@@ -46,10 +48,10 @@ def facts() -> Iterator[tuple[str, str]]:
     for package in PACKAGES:
         yield package, version(package) or "not installed"
     for name in at_hand():
-        yield f"backend {name}", "ready"
+        yield f"backend {name}", description(name)
     reason = why_no_gpu()
     if reason:
         yield "backend gpu", reason
-    yield from {"threads": str(kernels.threads()), **kernels.status()}.items()
+    yield from kernels.status().items()
     blas = np.show_config(mode="dicts")["Build Dependencies"]["blas"]
     yield "NumPy's BLAS", f"{blas['name']} {blas['version']}"

@@ -33,6 +33,37 @@ def affine(x: Array, weight: Array, bias: Array) -> Array:
     return xp.matmul(x, weight) + bias[..., None, :]
 
 
+def _backward_shapes(dz: Array, x: Array, weight: Array) -> tuple[tuple[int, ...], ...]:
+    return (
+        _input_gradient_shape(dz, weight),
+        _weight_gradient_shape(x, dz),
+        _bias_gradient_shape(dz),
+    )
+
+
+@affine.derivative_with(shapes=_backward_shapes)
+def affine_backward(dz: Array, x: Array, weight: Array) -> tuple[Array, Array, Array]:
+    """``dX = dZ W^T``, ``dW = X^T dZ`` and ``db = sum over rows of dZ``, in this order.
+
+    Args:
+        dz: the loss's derivative by ``z``, ``(..., n, fan_out)``.
+        x: the input ``(..., n, fan_in)``.
+        weight: ``(..., fan_in, fan_out)``.
+
+    Source: Rumelhart, Hinton & Williams (1986), eq. 4 to 7.
+
+    >>> import numpy as np
+    >>> dx, dw, db = affine.backward(np.ones((2, 1)), np.array([[1.0], [2.0]]), np.array([[3.0]]))
+    >>> dx.tolist(), dw.tolist(), db.tolist()
+    ([[3.0], [3.0]], [[3.0]], [2.0])
+    """
+    return (
+        affine_input_gradient(dz, weight),
+        affine_weight_gradient(x, dz),
+        affine_bias_gradient(dz),
+    )
+
+
 def _input_gradient_shape(dz: Array, weight: Array) -> tuple[int, ...]:
     return (*leading(dz, weight), dz.shape[-2], weight.shape[-2])
 

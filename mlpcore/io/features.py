@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from mlpcore.functions.normalization import standardize
 from mlpcore.io.tables import Column, Table
 
 #: A column of texts with more distinct ones than this is taken for a mistake.
@@ -50,12 +51,10 @@ class Number:
         if not len(values):
             raise table.fault(name, "got no number in any row, expected some; leave the column out")
         with np.errstate(over="ignore", invalid="ignore"):
-            mean, deviation = float(np.mean(values)), float(np.std(values))
-        if not math.isfinite(deviation):
-            raise table.fault(
-                name, "got numbers too large to square; divide the column by a constant"
-            )
-        return cls(name, mean, deviation if deviation > 0 else 1.0)
+            _, (mean,), (deviation,) = standardize(values[:, None])
+        if not (math.isfinite(mean) and math.isfinite(deviation)):
+            raise table.fault(name, "got numbers too large; divide the column by a constant")
+        return cls(name, float(mean), float(deviation))
 
     def transform(self, table: Table) -> NDArray[np.float64]:
         """The column standardised, ``(n, 1)``."""

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from mlpcore.backend.checks import fractions
+from mlpcore.backend.checks import at_least_0, fractions
 from mlpcore.backend.names import check_parameters, choose, parse_spec
 from mlpcore.functions import activations
 from mlpcore.layers import Activation, Affine, BatchNorm, Dropout, Layer, LayerNorm
@@ -44,6 +44,11 @@ def activation_layer(spec: str) -> Activation:
     known = {key: getattr(activations, key) for key in activations.__all__}
     function = choose("activation", name, known)
     check_parameters(name, function.reference, parameters)
+    for key, value in parameters.items():
+        if key == "approximate":
+            choose("approximate", value, dict.fromkeys(("none", "tanh")))
+        else:
+            at_least_0(key, value)
     return Activation(function, **parameters)
 
 

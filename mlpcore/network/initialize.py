@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -25,7 +26,8 @@ def initial_parameters(
     for number, (layer, values) in enumerate(zip(layers, layout.views(flat))):
         if isinstance(layer, Affine):
             draw = WeightDraws(identity, number)
-            fill = initializer(init, activation=following[number])
+            name, parameters = following[number]
+            fill = initializer(init, activation=name, **parameters)
             values["weight"][...] = fill(*layer.parameters["weight"], draw)
         elif "gamma" in values:
             values["gamma"][...] = 1
@@ -41,12 +43,12 @@ def initial_statistics(layout: Layout, identity: Identity) -> np.ndarray:
     return flat
 
 
-def _activation_after(layers: Sequence[Layer], link: str) -> list[str]:
-    """For each layer the name of the next activation; at the end that of the output's link."""
-    names = []
-    name = link
+def _activation_after(layers: Sequence[Layer], link: str) -> list[tuple[str, dict[str, Any]]]:
+    """For each layer the next activation and its parameters; at the end the output's link."""
+    found = []
+    following: tuple[str, dict[str, Any]] = (link, {})
     for layer in reversed(layers):
         if isinstance(layer, Activation):
-            name = layer.function.name
-        names.append(name)
-    return names[::-1]
+            following = (layer.function.name, layer.settings)
+        found.append(following)
+    return found[::-1]

@@ -7,7 +7,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from mlpcore.backend.checks import fractions
+from mlpcore.backend.checks import at_least_0
 from mlpcore.backend.devices import Backend
 from mlpcore.backend.devices import backend as find_backend
 from mlpcore.backend.dispatch import Array
@@ -304,10 +304,13 @@ class Network:
 
 
 def _check_loss_settings(settings: dict[str, Any]) -> None:
+    if "label_smoothing" in settings:
+        raise ValueError(
+            "got label_smoothing in the loss's name, expected it beside: label_smoothing="
+            f"{settings['label_smoothing']!r}"
+        )
     for name, value in settings.items():
-        numbers = np.asarray(fractions(name, value) if name == "label_smoothing" else value)
-        if numbers.dtype.kind not in "if" or (name == "delta" and not np.all(numbers > 0)):
-            raise ValueError(f"got {name}={value!r} for the loss, expected a number above 0")
+        at_least_0(name, value, above=True)
 
 
 def _rebuild(cls: type[Network], configuration: Any, backend: Any, state: Any) -> Network:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from mlpcore.backend.checks import whole_number
 from mlpcore.training.history import Epoch
-from mlpcore.training.state import State
+from mlpcore.training.state import State, copy_members
 
 
 @dataclass(frozen=True)
@@ -79,20 +78,10 @@ class Watch:
         self._best = np.where(improved, figure, self._best)
         self._waited = np.where(improved, 0, self._waited + 1)
         self.best_epoch[improved] = epoch.index
-        _copy_members(self._state.buffers[:2], self._kept, improved)
+        copy_members(self._state.buffers[:2], self._kept, improved)
         self._state.active &= self._waited < self._rule.patience
 
     def restore(self) -> None:
         """Give every member its best parameters back."""
         ever = np.isfinite(self._best)
-        _copy_members(self._kept, self._state.buffers[:2], ever)
-
-
-def _copy_members(source: list[Any], target: list[Any], members: np.ndarray) -> None:
-    for old, new in zip(source, target, strict=True):
-        if len(old.shape) == 1:
-            if members[0]:
-                new[...] = old
-            continue
-        for member in np.flatnonzero(members):
-            new[int(member), ...] = old[int(member), ...]
+        copy_members(self._kept, self._state.buffers[:2], ever)

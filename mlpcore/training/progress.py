@@ -28,7 +28,7 @@ class Bar:
             return
         figures = {"loss": epoch.loss, "validation_loss": epoch.validation_loss}
         figures |= {f"validation_{name}": v for name, v in epoch.validation_metrics.items()}
-        shown = {name: f"{np.mean(v):.4g}" for name, v in figures.items() if v is not None}
+        shown = {name: _shown(v) for name, v in figures.items() if v is not None}
         self._bar.set_postfix(shown, refresh=False)
         self._bar.update()
 
@@ -36,6 +36,12 @@ class Bar:
         """Leave the bar as it stands."""
         if self._bar is not None:
             self._bar.close()
+
+
+def _shown(values: Any) -> str:
+    """The mean over the members that still have a figure."""
+    finite = np.asarray(values)[np.isfinite(values)]
+    return f"{np.mean(finite):.4g}" if finite.size else "-"
 
 
 def _interactive() -> bool:

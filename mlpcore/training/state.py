@@ -57,13 +57,7 @@ class State:
 
     def restore(self, snapshot: list[Array], members: np.ndarray) -> None:
         """Write a snapshot back for the members of a boolean mask ``(E,)``."""
-        for buffer, kept in zip(self.buffers, snapshot, strict=True):
-            if self.network.members is None:
-                if members[0]:
-                    buffer[...] = kept
-                continue
-            for member in np.flatnonzero(members):
-                buffer[int(member), ...] = kept[int(member), ...]
+        copy_members(snapshot, self.buffers, members)
 
     def finite(self) -> np.ndarray:
         """For each member whether all its parameters and statistics are finite numbers."""
@@ -75,3 +69,14 @@ class State:
             checks = [to_numpy(xp.all(xp.isfinite(b), axis=-1)) for b in self.buffers[:2]]
             finite = np.atleast_1d(np.logical_and(*checks))
         return finite
+
+
+def copy_members(source: list[Array], target: list[Array], members: np.ndarray) -> None:
+    """Copy buffers ``(..., P)`` for the members of a mask ``(E,)``, or ``(1,)`` for one net."""
+    for old, new in zip(source, target, strict=True):
+        if len(old.shape) == 1:
+            if members[0]:
+                new[...] = old
+            continue
+        for member in np.flatnonzero(members):
+            new[int(member), ...] = old[int(member), ...]

@@ -139,7 +139,7 @@ class Trainer:
         if not self.state.active.any():
             self.history.stopped = "diverged"
             raise DivergenceError(message, epoch, step, self.history)
-        warnings.warn(f"of members {sorted(broken)}, {message}", RuntimeWarning, stacklevel=5)
+        warnings.warn(f"of members {sorted(broken)}, {message}", RuntimeWarning, stacklevel=7)
 
     def _figures(self, trained: np.ndarray, start: float) -> Epoch:
         validation_loss: Any = None

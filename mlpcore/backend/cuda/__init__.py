@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import functools
-import os
 from typing import Any
 
+from mlpcore.backend import kernels
 from mlpcore.backend.cuda.binding import Refused, bind
 from mlpcore.backend.cuda.launches import Launch, shapes
 from mlpcore.backend.cuda.signatures import SIGNATURES
@@ -23,7 +23,7 @@ def provide(primitive: Primitive, arrays: tuple[Array, ...]) -> Implementation |
     first = next((array for array in arrays if array is not None), None)
     if not type(first).__module__.startswith("cupy") or primitive.name not in SIGNATURES:
         return None
-    if os.environ.get("MLPCORE_KERNELS", "on") == "off":
+    if kernels.switched_off():
         return None
     if not all(array is None or type(array) is type(first) for array in arrays):
         return None

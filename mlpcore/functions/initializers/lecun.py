@@ -25,7 +25,7 @@ def lecun_normal(fan_in: int, fan_out: int, draw: Draw) -> Weights:
     Returns:
         Weights ``(..., fan_in, fan_out)``, float64.
 
-    Source: LeCun, Bottou, Orr & Mueller (1998), "Efficient BackProp", eq. 16.
+    Source: LeCun, Bottou, Orr & Müller (1998), "Efficient BackProp", eq. 16.
 
     >>> class Ones:
     ...     def normal(self, shape):

@@ -19,7 +19,7 @@ def uniform(fan_in: int, fan_out: int, draw: Draw, *, limit: Any = 0.05) -> Weig
     Returns:
         Weights ``(..., fan_in, fan_out)``, float64.
 
-    Source: LeCun, Bottou, Orr & Mueller (1998), "Efficient BackProp", section 4.6; 0.05 is Keras's
+    Source: LeCun, Bottou, Orr & Müller (1998), "Efficient BackProp", section 4.6; 0.05 is Keras's
     default.
 
     >>> class Halves:
