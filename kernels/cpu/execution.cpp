@@ -252,7 +252,7 @@ void run_part(const std::vector<Operation>& operations, const Step& step, Frame&
     work.begin = part.begin, work.end = part.end;
     work.partial = partial, work.parts = part.count;
     work.out_of_range = &frame.out_of_range;
-    work.scratch = scratch.at_least(operation.scratch);
+    if (operation.scratch > 0) work.scratch = scratch.at_least(operation.scratch);
     operation.loops[step.pass](work);
 }
 

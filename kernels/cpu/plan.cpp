@@ -13,11 +13,14 @@ namespace {
 
 // Below this a second thread costs more than it saves.
 constexpr double worth_sharing = 12000;  // nanoseconds
-// Longer steps wait less at barriers than they gain; shorter ones are timed with and without
-// threads.
-constexpr double worth_watching = 1e6;
+// Shorter steps are timed with and without threads, in blocks of steps. From `worth_sparing` on,
+// where a trial costs much and seldom changes anything, trials are further apart.
+constexpr double worth_watching = 2e7, worth_sparing = 1e6;
 constexpr double block_time = 1e6;
-constexpr int blocks_between_trials = 64;
+constexpr int64_t shortest_block = 4;
+constexpr int spared_gap = 8, longest_gap = 64;
+// Members that lie side by side run on one thread: they share cache lines where they meet.
+constexpr int shares_of_a_thread = 8;
 
 }  // namespace
 
@@ -87,6 +90,7 @@ bool Plan::conflicts(const Task& task, const Task& earlier) const {
 void Plan::schedule() {
     for (const int i : order_) cost_ += operations_[i].cost();
     parts_ = cost_ < worth_sharing ? 1 : threads_;
+    if (cost_ >= worth_sparing) pace_.gap = spared_gap;
     partials_.assign(operations_.size() * (size_t)parts_ * partial_size, 0.0);
     size_t since = 0;  // the first task behind the last barrier
     for (const int i : order_) {
@@ -169,19 +173,29 @@ int64_t Plan::run_block(int threads, int64_t first, int64_t last, std::atomic<bo
     return stopped;
 }
 
+void Plan::Pace::note(bool ran_alone, bool trial, double seconds) {
+    const bool preferred = prefer_alone();
+    (ran_alone ? alone : together) = seconds;
+    // What a trial confirms is tried again later and later.
+    gap = prefer_alone() != preferred ? 1 : trial ? std::min(2 * gap, longest_gap) : gap;
+    left = trial ? gap : left - 1;
+}
+
 int64_t Plan::run_paced(int64_t first, int64_t last, std::atomic<bool>& out_of_range) {
     using Clock = std::chrono::steady_clock;
-    const int64_t block = std::max<int64_t>(1, (int64_t)(block_time / cost_));
+    const int64_t block = std::max(shortest_block, (int64_t)(block_time / cost_));
     while (first < last) {
-        const bool trial = ++pace_.blocks % blocks_between_trials == 2;
-        const bool alone = pace_.prefer_alone() != trial;
-        const int64_t end =
-            std::min(last, first + (trial ? std::max<int64_t>(1, block / 4) : block));
-        const auto start = Clock::now();
-        const int64_t stopped = run_block(alone ? 1 : parts_, first, end, out_of_range);
-        const double pace =
-            std::chrono::duration<double>(Clock::now() - start).count() / (double)(end - first);
-        (alone ? pace_.alone : pace_.together) = pace;
+        const bool trial = pace_.left <= 0, alone = pace_.prefer_alone() != trial;
+        const int threads = alone ? 1 : parts_;
+        // The first half wakes the threads and fills their caches; the second is timed.
+        const int64_t end = std::min(last, first + block), timed = first + (end - first + 1) / 2;
+        int64_t stopped = run_block(threads, first, timed, out_of_range);
+        if (stopped < 0 && timed < end) {
+            const auto start = Clock::now();
+            stopped = run_block(threads, timed, end, out_of_range);
+            const std::chrono::duration<double> taken = Clock::now() - start;
+            pace_.note(alone, trial, taken.count() / (double)(end - timed));
+        }
         if (stopped >= 0) return stopped;
         first = end;
     }
@@ -200,10 +214,13 @@ void Plan::run(int64_t first, int64_t last, const bool* active, int64_t* stopped
         stopped[0] = paced ? run_paced(first, last, out_of_range)
                            : run_block(parts_, first, last, out_of_range);
     } else if (members_ > 1) {
-        run_on_threads((int)std::min<int64_t>(threads_, members_), [&](int, int) {
+        const int threads = (int)std::min<int64_t>(threads_, members_);
+        const int64_t share = std::max<int64_t>(1, members_ / (threads * shares_of_a_thread));
+        run_on_threads(threads, [&](int, int) {
             Frame frame(operations_);
-            for (int64_t member; (member = next.fetch_add(1)) < members_;)
-                if (is_active(member)) stopped[member] = run_member(frame, member, first, last);
+            for (int64_t begin; (begin = next.fetch_add(share)) < members_;)
+                for (int64_t m = begin; m < std::min(begin + share, members_); ++m)
+                    if (is_active(m)) stopped[m] = run_member(frame, m, first, last);
             if (frame.out_of_range) out_of_range = true;
         });
     }

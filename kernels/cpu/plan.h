@@ -36,8 +36,9 @@ class Plan {
     // processor, threads that meet at every barrier are slower than one alone.
     struct Pace {
         double together = 0, alone = 0;  // seconds a step, as last measured; 0: not yet
-        int blocks = 0;
+        int left = 1, gap = 1;           // blocks until the next trial, and behind it
         bool prefer_alone() const { return alone > 0 && alone < together; }
+        void note(bool alone, bool trial, double seconds);
     };
 
     int64_t run_block(int threads, int64_t first, int64_t last, std::atomic<bool>& out_of_range);

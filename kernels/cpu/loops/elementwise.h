@@ -94,6 +94,18 @@ void running_average(const Work& w) {
         out[i] = running_average_of(running[i], value[i], momentum, scale);
 }
 
+// A call of memcpy costs more than a short row; whole cache lines need none.
+template <class T>
+MLPCORE_HD void copy_row(T* to, const T* from, int64_t count) {
+    constexpr int64_t line = 64 / (int64_t)sizeof(T);
+    if (count < line) {
+        memcpy(to, from, (size_t)count * sizeof(T));
+        return;
+    }
+    for (int64_t j = 0; j < count - line; j += line) memcpy(to + j, from + j, 64);
+    memcpy(to + count - line, from + count - line, 64);
+}
+
 // inputs x, index; outputs the rows of x that index names
 template <class T>
 void gather_rows(const Work& w) {
@@ -109,7 +121,7 @@ void gather_rows(const Work& w) {
         if (k == 1)
             y[r] = x[index[r]];
         else
-            memcpy(y + r * k, x + index[r] * k, (size_t)k * sizeof(T));
+            copy_row(y + r * k, x + index[r] * k, k);
     }
 }
 

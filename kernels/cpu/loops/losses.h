@@ -75,7 +75,7 @@ void softmax_cross_entropy(const Work& w) {
     T *x = (T*)w.scratch, *e = x + tile.size(), *y = e + tile.size();
     T top[width], total[width], loss[width], share[width], label[width];
     T* dz = w.array<T>(4);
-    double sum = 0;
+    double sum[width] = {};
     for (int64_t r = w.begin; r < w.end;) {
         const int count = tile.rows(r, w.end);
         const int64_t offset = r * tile.columns;
@@ -94,12 +94,20 @@ void softmax_cross_entropy(const Work& w) {
             tile.lanes([&](int l) { log_total[l] = logarithm_of(total[l]); });
             if (Labels && f.spread == T(0)) {
                 // Only the label's own term is not 0.
-                for (int l = 0; l < count; ++l) {
-                    const int64_t j = w.array<int64_t>(1)[r + l];
-                    const bool known = j >= 0 && j < tile.columns;
-                    const T z = known ? w.array<T>(0)[offset + l * tile.columns + j] : T(0);
-                    loss[l] = f.value(known ? f.kept : T(0), (z - top[l]) - log_total[l]);
+                T own[width], known[width];
+                tile.lanes([&](int l) { own[l] = known[l] = T(0); });
+                if (tile.narrow) {
+                    for (int64_t s = 0; s < tile.steps; ++s)
+                        tile.lanes([&](int l) {
+                            own[l] = T(s) == label[l] ? x[s * width + l] : own[l];
+                            known[l] = T(s) == label[l] ? f.kept : known[l];
+                        });
+                } else if (label[0] >= T(0) && label[0] < T(tile.columns)) {
+                    own[0] = x[(int64_t)label[0]], known[0] = f.kept;
                 }
+                tile.lanes([&](int l) {
+                    loss[l] = f.value(known[l], (own[l] - top[l]) - log_total[l]);
+                });
             } else {
                 tile.sum(loss, [&](int64_t s, int l) {
                     const T log_p = (x[s * width + l] - top[l]) - log_total[l];
@@ -107,8 +115,10 @@ void softmax_cross_entropy(const Work& w) {
                     return tile.column(s, l) < tile.columns ? term : T(0);
                 });
             }
-            for (int l = 0; l < count; ++l)
-                sum += share[l] == T(0) ? 0.0 : (double)(share[l] * loss[l]);
+            tile.lanes([&](int l) {
+                const T term = l < count && share[l] != T(0) ? share[l] * loss[l] : T(0);
+                sum[l] += (double)term;
+            });
         }
         if (dz) {
             tile.lanes([&](int l) { total[l] = T(1) / total[l]; });
@@ -120,7 +130,8 @@ void softmax_cross_entropy(const Work& w) {
         }
         r += count;
     }
-    w.partial[0] = sum;
+    w.partial[0] = 0;
+    for (int l = 0; l < width; ++l) w.partial[0] += sum[l];
 }
 
 // The shares of the parts together are the loss.
