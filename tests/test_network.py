@@ -191,7 +191,7 @@ def assert_agrees_with_torch(
     )
     for member in [None] if net.members is None else range(net.members):
         named = {kind: getattr(net, kind) for kind in ("weights", "biases")}
-        named |= {kind: getattr(net.named, kind) for kind in ("gammas", "betas")}
+        named |= {kind: getattr(net.values, kind) for kind in ("gammas", "betas")}
         p = {
             kind: [
                 torch.tensor(view if member is None else view[member], requires_grad=True)
@@ -403,7 +403,7 @@ def test_every_result_has_the_dtype_of_the_network(members: int | None, dtype: s
     X, weight = features(4).astype("float64"), sample_weights()
     loss, g = net.loss_and_gradients(X, LABELS, sample_weight=weight, class_weight="balanced")
     results = [loss, g.flat, net.forward(X), net.predict(X), net.loss(X, LABELS)]
-    results += [net.parameters, *net.weights, *net.biases, *net.named.gammas, *g.betas]
+    results += [net.parameters, *net.weights, *net.biases, *net.values.gammas, *g.betas]
     assert {str(np.asarray(result).dtype) for result in results} == {dtype}
 
 
@@ -434,7 +434,7 @@ BUFFERS = {
 
 def views(net: mc.MLP) -> Iterator[np.ndarray]:
     """Every view into the buffer: layer by layer, in the order of the memory."""
-    for layer in net.named.views:
+    for layer in net.values.views:
         yield from layer.values()
 
 
@@ -458,7 +458,7 @@ def test_every_start_is_aligned(**arguments: Any) -> None:
         np.zeros((2, net.sizes[0])),
         np.zeros(2, dtype=int) if net.sizes[-1] > 1 else np.ones((2, 1)),
     )
-    for named in (net.named, g):
+    for named in (net.values, g):
         assert named.flat.flags.c_contiguous
         for layer in named.views:
             for view in layer.values():
@@ -476,8 +476,8 @@ def test_shapes_are_those_of_the_sizes(**arguments: Any) -> None:
     assert [w.shape for w in net.weights] == [(*leading, *pair) for pair in pairs]
     assert [b.shape for b in net.biases] == [(*leading, units) for _, units in pairs]
     scaled = [] if net.settings.normalization is None else net.sizes[1:-1]
-    assert [v.shape for v in net.named.gammas] == [(*leading, units) for units in scaled]
-    assert [v.shape for v in net.named.betas] == [(*leading, units) for units in scaled]
+    assert [v.shape for v in net.values.gammas] == [(*leading, units) for units in scaled]
+    assert [v.shape for v in net.values.betas] == [(*leading, units) for units in scaled]
     assert net.parameters.shape == (*leading, net.layout.size)
 
 
@@ -748,8 +748,8 @@ def test_layers_draw_numbers_of_their_own() -> None:
 
 def test_a_new_network_has_no_biases_and_unit_scales() -> None:
     net = mc.MLP([4, 5, 3], normalization="batch", members=2)
-    assert all(np.all(view == 0.0) for view in [*net.biases, *net.named.betas])
-    assert all(np.all(view == 1.0) for view in net.named.gammas)
+    assert all(np.all(view == 0.0) for view in [*net.biases, *net.values.betas])
+    assert all(np.all(view == 1.0) for view in net.values.gammas)
     assert np.all(net.statistics.views[1]["mean"] == 0.0)
     assert np.all(net.statistics.views[1]["variance"] == 1.0)
 

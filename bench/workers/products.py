@@ -20,7 +20,8 @@ class Products(Worker):
     def prepare(self, problem: Problem) -> None:
         case = self.case = problem.case
         lead = () if case.members is None else (case.members,)
-        x = np.array(np.broadcast_to(problem.x[: case.batch], (*lead, case.batch, case.sizes[0])))
+        shape = (*lead, case.batch, case.sizes[0])
+        x = np.ascontiguousarray(np.broadcast_to(problem.x[: case.batch], shape))
         forward, backward, z = [], [], [x]
         for w in problem.weights:
             z.append(np.empty((*lead, case.batch, w.shape[-1]), np.float32))

@@ -18,10 +18,9 @@ from mlpcore.layers.layer import Views
 from mlpcore.network import inputs
 from mlpcore.network.build import build_layers
 from mlpcore.network.configuration import Configuration
-from mlpcore.network.gradients import Named
 from mlpcore.network.heads import HEADS
 from mlpcore.network.initialize import initial_parameters, initial_statistics
-from mlpcore.network.parameters import Layout
+from mlpcore.network.parameters import Layout, Parameters
 
 #: Bytes of activations that one piece of a long input may take in `Network.forward`.
 PIECE_BYTES = 1 << 26
@@ -89,25 +88,25 @@ class Network:
             buffer = self.backend.zeros(tuple(values.shape), self.dtype)
             buffer[...] = self.backend.asarray(values, self.dtype)
             buffers.append(buffer)
-        self.named = Named(buffers[0], self.layout)
-        self.statistics = Named(buffers[1], self.statistics_layout)
+        self.values = Parameters(buffers[0], self.layout)
+        self.statistics = Parameters(buffers[1], self.statistics_layout)
 
     # What it is
 
     @property
     def parameters(self) -> Array:
         """The flat buffer ``(..., P)`` that holds every parameter; write into it to change them."""
-        return self.named.flat
+        return self.values.flat
 
     @property
     def weights(self) -> list[Array]:
         """``(..., fan_in, fan_out)`` for each affine layer, views into `parameters`."""
-        return self.named.weights
+        return self.values.weights
 
     @property
     def biases(self) -> list[Array]:
         """``(..., fan_out)`` for each affine layer, views into `parameters`."""
-        return self.named.biases
+        return self.values.biases
 
     @property
     def sizes(self) -> tuple[int, ...]:
@@ -147,7 +146,12 @@ class Network:
         Raises:
             ValueError: for names or shapes that are not this network's.
         """
-        expected = {name: value.shape for name, value in self.tensors().items()}
+        lead = self.identity.seeds.shape
+        expected = {
+            name: (*lead, *slot.shape)
+            for layout in (self.layout, self.statistics_layout)
+            for (name, _, _), slot in zip(self._slots(layout), layout.slots)
+        }
         got = {name: tuple(value.shape) for name, value in tensors.items()}
         if got != expected:
             wrong = sorted(set(got.items()) ^ set(expected.items()))[0]
@@ -156,7 +160,7 @@ class Network:
                 f"{got.get(wrong[0])}, expected {expected.get(wrong[0])}"
             )
         for named, layout in (
-            (self.named, self.layout),
+            (self.values, self.layout),
             (self.statistics, self.statistics_layout),
         ):
             for name, layer, key in self._slots(layout):
@@ -244,20 +248,20 @@ class Network:
         sample_weight: Any = None,
         class_weight: Any = None,
         step: int = 0,
-    ) -> tuple[Any, Named]:
+    ) -> tuple[Any, Parameters]:
         """The loss of a training pass and its gradients in the parameters' shapes.
 
         Dropout drops, with the draws of update ``step``, and batch normalization takes the batch's
         own statistics; the running ones stay as they are.
 
         Returns:
-            The loss, a number or ``(members,)``, and `Named` gradients: ``g.flat``, ``g.weights``,
+            The loss, a number or ``(members,)``, and the gradients: ``g.flat``, ``g.weights``,
             ``g.biases``, ``g.gammas``, ``g.betas``.
         """
         x, target, weight = self.prepare(X, y, sample_weight, class_weight)
         run = Pass(training=True, draws=self.identity.keys, step=step)
-        g = Named(self.backend.zeros(tuple(self.parameters.shape), self.dtype), self.layout)
-        p, s = self.named.views, self.statistics.views
+        g = Parameters(self.backend.zeros(tuple(self.parameters.shape), self.dtype), self.layout)
+        p, s = self.values.views, self.statistics.views
         logits, saved = self.propagate(x, p, s, run)
         loss, dz = self.loss_function.value_and_gradient(
             logits, target, weight, **self.loss_settings
@@ -285,7 +289,7 @@ class Network:
     # Private
 
     def _infer(self, x: Array) -> Array:
-        return self.propagate(x, self.named.views, self.statistics.views, Pass())[0]
+        return self.propagate(x, self.values.views, self.statistics.views, Pass())[0]
 
     def _pieces(self, x: Array) -> Iterator[Array]:
         row = max(self.sizes) * (self.members or 1) * (4 if self.dtype == "float32" else 8)

@@ -129,7 +129,7 @@ class FunctionalStep(Step):
             if not active.all():
                 before.extend(state.snapshot())
 
-        views = network.named.views, network.statistics.views, network.layout.views(self.gradient)
+        views = network.values.views, network.statistics.views, network.layout.views(self.gradient)
         count = int(timetable.counts[step])
         self.differentiate(batch, *views, count, None, guard)
         rate = timetable.rates[step, ...]
@@ -177,7 +177,7 @@ class RecordedStep(Step):
         batch = self.gather(symbol(data.x), symbol(data.target), symbol(data.weight), index)
         self.differentiate(
             batch,
-            symbols(network.named.views),
+            symbols(network.values.views),
             symbols(network.statistics.views),
             symbols(network.layout.views(self.gradient)),
             count,

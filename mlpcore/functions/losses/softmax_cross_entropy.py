@@ -27,6 +27,8 @@ def softmax_cross_entropy(z: Array, target: Array, *, label_smoothing: Any = 0.0
         label_smoothing: ``s`` in [0, 1), a number or one per member: the target becomes
             ``(1 - s) y + s / k``.
 
+    Weights of classes become weights of rows: pass ``sample_weight=row_weights(y, class_weight)``.
+
     Returns:
         Losses of the rows ``(..., n)``; calling the loss gives their weighted mean ``(...)``.
 
