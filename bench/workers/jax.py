@@ -107,7 +107,8 @@ class Jax(Worker):
         return () if self.case.members is None else (self.case.members,)
 
     def _in_order(self) -> np.ndarray:
-        return np.array(np.broadcast_to(np.arange(self.case.rows), (*self._lead, self.case.rows)))
+        rows = np.arange(self.case.rows)
+        return np.ascontiguousarray(np.broadcast_to(rows, (*self._lead, self.case.rows)))
 
     def _shuffled(self) -> np.ndarray:
         return self.rng.permuted(self._in_order(), axis=-1)
