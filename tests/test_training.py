@@ -860,3 +860,18 @@ def test_a_bar_is_closed_however_training_ends(
     with suppress(ZeroDivisionError):
         fit(network(), callbacks=[end])
     assert closed == ["bar"]
+
+
+def test_the_last_member_may_diverge_after_the_others_stopped() -> None:
+    """Those that stopped early keep what they learned, and nothing is raised over their heads."""
+    net = network(output="identity", members=2)
+    jump = schedules.StepDecay(np.array([0.0, 1e-3]), factor=1e60, every=2.5)
+    patience = mc.EarlyStopping(patience=1, monitor="loss")
+    with pytest.warns(RuntimeWarning, match="of members"):
+        history = fit(
+            net, VALUES, optimizer=mc.SGD(jump), epochs=9, shuffle=False, early_stopping=patience
+        )
+    assert list(history.diverged) == [1]
+    assert history.diverged[1] > 1  # after the other had stopped
+    assert history.stopped == "early stopping"
+    assert np.all(np.isfinite(net.parameters))

@@ -72,10 +72,6 @@ class Primitive:
 
         return declare
 
-    def forget(self) -> None:
-        """Choose anew at the next call, after kernels were switched on or off."""
-        self._chosen.clear()
-
     def __repr__(self) -> str:
         return f"<primitive {self.name}>"
 

@@ -41,9 +41,9 @@ def native() -> Any:
 
 @functools.cache
 def products() -> str:
-    """Hand the kernels a BLAS for the products in a plan; where it comes from.
+    """Hand the kernels a BLAS for large products; where it comes from.
 
-    Looked for at the first plan only: finding SciPy's costs more than importing mlpcore.
+    Looked for at the first product only: finding SciPy's costs more than importing mlpcore.
     """
     from mlpcore.backend.blas import find_blas
 

@@ -122,7 +122,7 @@ class Trainer:
         """Members that diverged keep their last finite parameters and train no further.
 
         Raises:
-            DivergenceError: where no member is left.
+            DivergenceError: where every member has diverged.
         """
         epoch = self.state.epochs
         broken = rewind(self.state, self.step, self._kept, failed, self.batches.steps)
@@ -136,7 +136,7 @@ class Trainer:
             "learning rate is too large or the features are not scaled: lower the rate, "
             "standardise X, or set clip_norm in the optimizer"
         )
-        if not self.state.active.any():
+        if len(self.history.diverged) == failed.size:
             self.history.stopped = "diverged"
             raise DivergenceError(message, epoch, step, self.history)
         warnings.warn(f"of members {sorted(broken)}, {message}", RuntimeWarning, stacklevel=7)
