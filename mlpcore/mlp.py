@@ -8,7 +8,7 @@ from typing import Any, Self
 
 from mlpcore import training
 from mlpcore.network import Network
-from mlpcore.training import Callback, EarlyStopping, History, Optimizer
+from mlpcore.training import Callback, EarlyStopping, History, Optimizer, State
 from mlpcore.training.progress import Progress
 
 
@@ -67,6 +67,7 @@ class MLP(Network):
         early_stopping: EarlyStopping | int | None = None,
         callbacks: Iterable[Callback] = (),
         progress: Progress = "auto",
+        state: State | None = None,
     ) -> History:
         """Train in mini-batches.
 
@@ -85,6 +86,8 @@ class MLP(Network):
             early_stopping: a patience in epochs, or `mlpcore.EarlyStopping`.
             callbacks: each called with an `mlpcore.Epoch`; ``True`` ends the training.
             progress: a bar always, never, or with ``"auto"`` where somebody watches.
+            state: a `mlpcore.training.State` to go on from, in place of an optimizer; ``epochs``
+                more are trained, and the state is where they end.
 
         Returns:
             The `mlpcore.History`. Ctrl-C ends the training and returns the history so far.
@@ -109,6 +112,7 @@ class MLP(Network):
             early_stopping=early_stopping,
             callbacks=callbacks,
             progress=progress,
+            state=state,
         )
 
     def save(self, path: str | os.PathLike[str]) -> None:

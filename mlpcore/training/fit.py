@@ -16,6 +16,7 @@ from mlpcore.training.history import History
 from mlpcore.training.optimizers import Adam, Optimizer
 from mlpcore.training.optimizers import optimizer as find_optimizer
 from mlpcore.training.progress import Progress
+from mlpcore.training.state import State
 from mlpcore.training.trainer import Trainer
 
 
@@ -35,6 +36,7 @@ def fit(
     early_stopping: EarlyStopping | int | None = None,
     callbacks: Iterable[Callback] = (),
     progress: Progress = "auto",
+    state: State | None = None,
     recorded: bool | None = None,
 ) -> History:
     """Train a network; see `mlpcore.MLP.fit`.
@@ -42,6 +44,10 @@ def fit(
     ``recorded`` forces the recorded step, or with ``False`` the functional one; by default the step
     is recorded wherever there are kernels to replay it.
     """
+    if state is None:
+        state = State(network, Adam() if optimizer is None else find_optimizer(optimizer))
+    else:
+        _check_state(state, network, optimizer)
     epochs = whole_number("epochs", epochs, least=0)
     data = Data(*network.prepare(X, y, sample_weight, class_weight))
     names = metric_names(network, metrics)
@@ -50,9 +56,8 @@ def fit(
     if stopping is not None:
         names = (*names, *_monitored(network, stopping, validation is not None))
     trainer = Trainer(
-        network,
+        state,
         data,
-        Adam() if optimizer is None else find_optimizer(optimizer),
         batches(data.rows, batch_size),
         shuffle=shuffle,
         validation=validation,
@@ -62,6 +67,23 @@ def fit(
         recorded=network.backend.records if recorded is None else recorded,
     )
     return trainer.run(epochs, progress)
+
+
+def _check_state(state: State, network: Network, optimizer: Any) -> None:
+    if optimizer is not None:
+        raise ValueError(
+            "got optimizer and state, expected one of them; the state has an optimizer already"
+        )
+    if state.network is not network:
+        raise ValueError(
+            "got the state of another network, expected one of this; make it with "
+            "State(network, optimizer)"
+        )
+    if not state.active.any():
+        raise ValueError(
+            "got a state in which every member has stopped or diverged, expected one that still "
+            "trains; make a new State(network, optimizer)"
+        )
 
 
 def _validation(network: Network, given: tuple[Any, ...]) -> Data:
