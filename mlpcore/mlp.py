@@ -62,7 +62,9 @@ class MLP(Network):
         shuffle: bool = True,
         sample_weight: Any = None,
         class_weight: Any = None,
+        rows: Any = None,
         validation_data: tuple[Any, ...] | None = None,
+        validation_rows: Any = None,
         metrics: Iterable[str] = (),
         early_stopping: EarlyStopping | int | None = None,
         callbacks: Iterable[Callback] = (),
@@ -81,7 +83,10 @@ class MLP(Network):
             shuffle: a new order each epoch, a stack's members each their own.
             sample_weight: not negative, ``(n,)``, or ``(E, n)``; the loss is the weighted mean.
             class_weight: ``"balanced"``, or weights by label.
+            rows: row numbers ``(m,)`` of X to train on, for a stack also ``(E, m)``: folds and
+                bootstraps over one copy of the data. A row may come more than once.
             validation_data: ``(X, y)`` or ``(X, y, sample_weight)``, measured after each epoch.
+            validation_rows: in its place, rows of X as in ``rows``; they keep their sample weights.
             metrics: ``"accuracy"`` or ``"r2"``, on the training and the validation data.
             early_stopping: a patience in epochs, or `mlpcore.EarlyStopping`.
             callbacks: each called with an `mlpcore.Epoch`; ``True`` ends the training.
@@ -107,7 +112,9 @@ class MLP(Network):
             shuffle=shuffle,
             sample_weight=sample_weight,
             class_weight=class_weight,
+            rows=rows,
             validation_data=validation_data,
+            validation_rows=validation_rows,
             metrics=metrics,
             early_stopping=early_stopping,
             callbacks=callbacks,

@@ -14,7 +14,7 @@ class Timetable:
     """What changes from step to step, laid out for a whole epoch before it runs.
 
     Attributes:
-        order: the rows in the order of the epoch, ``(n,)`` or ``(E, n)``.
+        order: the rows in use in the order of the epoch, ``(m,)`` or ``(E, m)``.
         rates: the learning rate of each step, ``(steps,)`` or ``(steps, E)``.
         counts: the number of each update, ``(steps,)``, from 1.
         losses: room for the loss of each step, ``(steps,)`` or ``(steps, E)``.
@@ -27,7 +27,7 @@ class Timetable:
         self._weight = None if data.weight is None else network.backend.to_numpy(data.weight)
         self._shuffle = shuffle
         stack = () if network.members is None else (network.members,)
-        rows = np.arange(batches.rows, dtype=np.int64)
+        rows = np.arange(batches.rows, dtype=np.int64) if data.rows is None else data.rows
         self._rows = np.ascontiguousarray(np.broadcast_to(rows, (*stack, batches.rows)))
         self.order = self._rows.copy()
         self.rates = np.zeros((batches.steps, *stack))
@@ -54,7 +54,8 @@ class Timetable:
         """Each batch's share of the epoch's weight, in a shape that meets `losses`."""
         if self._weight is None:
             return self._row_shares
-        weight = np.broadcast_to(self._weight, self.order.shape)
+        every = (*self.order.shape[:-1], self._weight.shape[-1])
+        weight = np.broadcast_to(self._weight, every)
         ordered = np.take_along_axis(weight, self.order, axis=-1)
         starts = np.arange(0, self._batches.rows, self._batches.size)
         sums = np.add.reduceat(ordered, starts, axis=-1, dtype=np.float64).T
