@@ -301,9 +301,7 @@ SIGNATURES: dict[str, Signature] = {
         "flat dropout",
         options="rate seed# member#=0 step# layer#=0 width#=none",
     ),
-    "mask_columns": _signature(
-        "dropout", "x:n,k -> y:n,k", "flat mask_columns", options="width#"
-    ),
+    "mask_columns": _signature("dropout", "x:n,k -> y:n,k", "flat mask_columns", options="width#"),
     "activation_by_member": _signature(
         "by_member", "x:n,k -> y:n,k", "flat activation_by_member", options="choice# parameter=0"
     ),
