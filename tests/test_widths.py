@@ -85,7 +85,7 @@ def train(net: mc.MLP, recorded: bool, optimizer: Any = None) -> None:
 def test_padding_stays_zero_behind_every_activation(
     activation: Any, normalization: str | None, dropout: float, recorded: bool
 ) -> None:
-    net = build(activation=activation, normalization=normalization, dropout=dropout)
+    net = build(activation=activation, normalization=normalization, dropout=dropout, init_scale=0.5)
     assert_zero_outside(net)
     train(net, recorded)
     assert_zero_outside(net)
