@@ -6,6 +6,7 @@ import numpy as np
 
 from mlpcore.backend.dispatch import Array
 from mlpcore.network import Network
+from mlpcore.network.parameters import Layout
 from mlpcore.training.memory import Memory
 from mlpcore.training.optimizers import Optimizer
 
@@ -41,6 +42,12 @@ class Buffers:
         """The optimizer's state."""
         return self.arrays[2:]
 
+    @property
+    def layouts(self) -> list[Layout]:
+        """What lies where in each array."""
+        network = self.network
+        return [network.layout, network.statistics_layout, *(network.layout for _ in self.moments)]
+
     def snapshot(self, into: list[Array] | None = None) -> list[Array]:
         """Copies of all arrays, in new memory or in that of an earlier snapshot."""
         if into is None:
@@ -70,14 +77,16 @@ class Buffers:
         some = Buffers(self.network.select(places), self.optimizer.select(places))
         index = backend.asarray(places, "int64")
         for mine, moment in zip(some.moments, self.moments, strict=True):
-            mine[...] = backend.xp.take(moment, index, axis=0)
+            taken = backend.xp.take(moment, index, axis=0)
+            mine[...] = some.network.layout.adapted(taken, self.network.layout)
         return some
 
     def write_back(self, some: Buffers, places: np.ndarray) -> None:
         """Take over what `select` gave away."""
-        for array, part in zip(self.arrays, some.arrays, strict=True):
-            for mine, place in enumerate(places):
-                array[int(place), ...] = part[mine, ...]
+        for array, part, mine, its in zip(self.arrays, some.arrays, self.layouts, some.layouts):
+            adapted = mine.adapted(part, its)
+            for i, place in enumerate(places):
+                array[int(place), ...] = adapted[i, ...]
 
     def memory(self) -> Memory:
         """All arrays, copied to the host, by their places."""

@@ -278,7 +278,9 @@ def test_members_differ_where_their_settings_do() -> None:
 def test_nan_in_one_member_s_features_stays_there(normalization: str | None) -> None:
     """Below the checks of the input, at the step itself."""
     from mlpcore.training.batches import batches
+    from mlpcore.training.crew import Job
     from mlpcore.training.data import Data
+    from mlpcore.training.state import State
     from mlpcore.training.trainer import Trainer
 
     nets = []
@@ -289,18 +291,10 @@ def test_nan_in_one_member_s_features_stays_there(normalization: str | None) -> 
             x = OWN_X.copy()
             x[1, 3:, 2] = np.nan
             data = Data(x if member is None else x[member], LABELS, None)
-            trainer = Trainer(
-                net,
-                data,
-                mc.Adam(0.01),
-                batches(ROWS, 5),
-                shuffle=True,
-                validation=None,
-                metrics=(),
-                stopping=None,
-                callbacks=(),
-                recorded=recorded and net.backend.records,
-            )
+            how = recorded and net.backend.records
+            job = Job(data, None, batches(ROWS, 5), shuffle=True, recorded=how)
+            state = State(net, mc.Adam(0.01))
+            trainer = Trainer(state, job, metrics=(), stopping=None, callbacks=())
             if member is None:
                 with pytest.warns(RuntimeWarning, match=r"members \[1\], training diverged"):
                     trainer.run(3, False)
