@@ -99,6 +99,16 @@ def test_huge_targets_diverge_at_once(members: int | None) -> None:
     assert np.all(np.isfinite(fit(net, VALUES).loss))
 
 
+@pytest.mark.parametrize("members", [None, MEMBERS])
+def test_the_very_last_update_may_break_the_parameters(members: int | None) -> None:
+    """No loss comes after it that could tell."""
+    net = network(output="identity", members=members)
+    before = net.parameters.copy()
+    with pytest.raises(mc.DivergenceError, match="epoch 0, step 0: the loss or an update"):
+        fit(net, 1e10 * VALUES, optimizer=mc.SGD(1e308), batch_size=ROWS, epochs=1)
+    np.testing.assert_array_equal(net.parameters, before)
+
+
 def test_the_statistics_are_those_before_the_failing_step() -> None:
     net, twin = (
         network(output="identity", normalization="batch", dtype="float32") for _ in range(2)
