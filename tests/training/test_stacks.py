@@ -99,9 +99,9 @@ def test_each_member_trains_as_it_does_alone(
             for name, value in settings.items()
         }
         expected = fit(single, optimizer=optimizer.select(e), **(data | own))
-        np.testing.assert_allclose(stack.parameters[e], single.parameters, rtol=1e-10, atol=1e-13)
+        np.testing.assert_allclose(stack.parameters[e], single.parameters, rtol=1e-10, atol=1e-12)
         np.testing.assert_allclose(
-            stack.statistics.flat[e], single.statistics.flat, rtol=1e-10, atol=1e-13
+            stack.statistics.flat[e], single.statistics.flat, rtol=1e-10, atol=1e-12
         )
         epochs = len(expected)
         np.testing.assert_allclose(np.array(history.loss)[:epochs, e], expected.loss, rtol=1e-10)
