@@ -8,7 +8,7 @@ from typing import Any, Self
 
 from mlpcore import training
 from mlpcore.network import Network
-from mlpcore.training import Callback, EarlyStopping, History, Optimizer
+from mlpcore.training import Callback, EarlyStopping, History, Optimizer, State
 from mlpcore.training.progress import Progress
 
 
@@ -62,11 +62,14 @@ class MLP(Network):
         shuffle: bool = True,
         sample_weight: Any = None,
         class_weight: Any = None,
+        rows: Any = None,
         validation_data: tuple[Any, ...] | None = None,
+        validation_rows: Any = None,
         metrics: Iterable[str] = (),
         early_stopping: EarlyStopping | int | None = None,
         callbacks: Iterable[Callback] = (),
         progress: Progress = "auto",
+        state: State | None = None,
     ) -> History:
         """Train in mini-batches.
 
@@ -80,11 +83,16 @@ class MLP(Network):
             shuffle: a new order each epoch, a stack's members each their own.
             sample_weight: not negative, ``(n,)``, or ``(E, n)``; the loss is the weighted mean.
             class_weight: ``"balanced"``, or weights by label.
+            rows: row numbers ``(m,)`` of X to train on, for a stack also ``(E, m)``: folds and
+                bootstraps over one copy of the data. A row may come more than once.
             validation_data: ``(X, y)`` or ``(X, y, sample_weight)``, measured after each epoch.
+            validation_rows: in its place, rows of X as in ``rows``; they keep their sample weights.
             metrics: ``"accuracy"`` or ``"r2"``, on the training and the validation data.
             early_stopping: a patience in epochs, or `mlpcore.EarlyStopping`.
             callbacks: each called with an `mlpcore.Epoch`; ``True`` ends the training.
             progress: a bar always, never, or with ``"auto"`` where somebody watches.
+            state: a `mlpcore.training.State` to go on from, in place of an optimizer; ``epochs``
+                more are trained, and the state is where they end.
 
         Returns:
             The `mlpcore.History`. Ctrl-C ends the training and returns the history so far.
@@ -104,11 +112,14 @@ class MLP(Network):
             shuffle=shuffle,
             sample_weight=sample_weight,
             class_weight=class_weight,
+            rows=rows,
             validation_data=validation_data,
+            validation_rows=validation_rows,
             metrics=metrics,
             early_stopping=early_stopping,
             callbacks=callbacks,
             progress=progress,
+            state=state,
         )
 
     def save(self, path: str | os.PathLike[str]) -> None:

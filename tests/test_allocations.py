@@ -30,7 +30,7 @@ def recorded_step(**settings: Any) -> tuple[RecordedStep, Timetable, State]:
     cut = batches(70, 32)
     data = Data(*network.prepare(numbers.standard_normal((70, 20)), numbers.integers(0, 5, 70)))
     state = State(network, mc.Adam(1e-3))
-    timetable = Timetable(network, state.optimizer, data, cut, shuffle=True)
+    timetable = Timetable(state, data, cut, shuffle=True)
     return RecordedStep(state, data, timetable, cut), timetable, state
 
 
@@ -50,7 +50,7 @@ def resident_bytes() -> int:
 )
 def test_a_steady_step_allocates_nothing(settings: dict[str, Any]) -> None:
     step, timetable, state = recorded_step(**settings)
-    timetable.lay_out(0, 0)
+    timetable.lay_out()
     epoch = timetable.losses.shape[0]
 
     def replay() -> None:
@@ -72,7 +72,7 @@ def test_a_steady_step_allocates_nothing(settings: dict[str, Any]) -> None:
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="needs Linux's /proc")
 def test_resident_memory_stays() -> None:
     step, timetable, state = recorded_step()
-    timetable.lay_out(0, 0)
+    timetable.lay_out()
     epoch = timetable.losses.shape[0]
     for _ in range(STEPS // epoch):
         step.run(0, epoch, state.active)

@@ -198,10 +198,12 @@ def orders(epochs: int, *, shuffle: bool = True, **arguments: Any) -> list[np.nd
     """The order of the rows in each epoch."""
     net = network(**arguments)
     data = Data(*net.prepare(X, Y))
-    timetable = Timetable(net, mc.SGD(), data, batches(ROWS, SIZE), shuffle)
+    state = training.State(net, mc.SGD())
+    timetable = Timetable(state, data, batches(ROWS, SIZE), shuffle)
     found = []
     for epoch in range(epochs):
-        timetable.lay_out(epoch, epoch * STEPS)
+        state.epochs, state.updates = epoch, epoch * STEPS
+        timetable.lay_out()
         found.append(timetable.order.copy())
     return found
 

@@ -280,11 +280,20 @@ class Network:
         )
         weight = inputs.weights(sample_weight, rows, self.members, self.backend, self.dtype)
         if class_weight is not None:
-            shares = inputs.class_weights(class_weight, target, self.sizes[-1], self.head)
-            shares = self.backend.asarray(shares, self.dtype)
-            weight = row_weights(target, shares, weight)
+            weight = self.class_weighted(class_weight, target, weight)
             inputs.check_some_weight("class_weight", weight, self.backend)
         return x, target, weight
+
+    def class_weighted(
+        self, class_weight: Any, target: Array, weight: Array | None, counted: Array | None = None
+    ) -> Array:
+        """The weight of each row times that of its class.
+
+        ``"balanced"`` counts the classes in the targets ``counted``, else in all of them.
+        """
+        counted = target if counted is None else counted
+        shares = inputs.class_weights(class_weight, counted, self.sizes[-1], self.head)
+        return row_weights(target, self.backend.asarray(shares, self.dtype), weight)
 
     # Private
 

@@ -7,6 +7,7 @@ from mlpcore.training.errors import DivergenceError
 from mlpcore.training.fit import fit
 from mlpcore.training.history import Epoch, History
 from mlpcore.training.optimizers import SGD, Adagrad, Adam, AdamW, Optimizer, RMSProp
+from mlpcore.training.state import State
 
 __all__ = [
     "SGD",
@@ -20,6 +21,7 @@ __all__ = [
     "History",
     "Optimizer",
     "RMSProp",
+    "State",
     "fit",
     "schedules",
 ]

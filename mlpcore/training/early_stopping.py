@@ -66,6 +66,7 @@ class Watch:
         members = state.active.shape
         self._rule = rule
         self._state = state
+        self._first = state.epochs
         self._best = np.full(members, np.inf)
         self._waited = np.zeros(members, dtype=int)
         self._kept = state.snapshot()[:2]
@@ -77,7 +78,7 @@ class Watch:
         improved = (figure < self._best - self._rule.min_delta) & self._state.active
         self._best = np.where(improved, figure, self._best)
         self._waited = np.where(improved, 0, self._waited + 1)
-        self.best_epoch[improved] = epoch.index
+        self.best_epoch[improved] = epoch.index - self._first
         copy_members(self._state.buffers[:2], self._kept, improved)
         self._state.active &= self._waited < self._rule.patience
 

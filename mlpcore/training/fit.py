@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 from mlpcore.backend.checks import whole_number
 from mlpcore.network import Network
+from mlpcore.network.inputs import weights
 from mlpcore.training.batches import batches
 from mlpcore.training.callbacks import Callback
-from mlpcore.training.data import Data
+from mlpcore.training.data import Data, part_of, prepare
 from mlpcore.training.early_stopping import EarlyStopping
 from mlpcore.training.evaluate import metric_names
 from mlpcore.training.history import History
 from mlpcore.training.optimizers import Adam, Optimizer
 from mlpcore.training.optimizers import optimizer as find_optimizer
 from mlpcore.training.progress import Progress
+from mlpcore.training.state import State
 from mlpcore.training.trainer import Trainer
 
 
@@ -30,11 +33,14 @@ def fit(
     shuffle: bool = True,
     sample_weight: Any = None,
     class_weight: Any = None,
+    rows: Any = None,
     validation_data: tuple[Any, ...] | None = None,
+    validation_rows: Any = None,
     metrics: Iterable[str] = (),
     early_stopping: EarlyStopping | int | None = None,
     callbacks: Iterable[Callback] = (),
     progress: Progress = "auto",
+    state: State | None = None,
     recorded: bool | None = None,
 ) -> History:
     """Train a network; see `mlpcore.MLP.fit`.
@@ -42,18 +48,27 @@ def fit(
     ``recorded`` forces the recorded step, or with ``False`` the functional one; by default the step
     is recorded wherever there are kernels to replay it.
     """
+    if state is None:
+        state = State(network, Adam() if optimizer is None else find_optimizer(optimizer))
+    else:
+        _check_state(state, network, optimizer)
     epochs = whole_number("epochs", epochs, least=0)
-    data = Data(*network.prepare(X, y, sample_weight, class_weight))
+    data = prepare(network, X, y, sample_weight, class_weight, rows)
     names = metric_names(network, metrics)
-    validation = None if validation_data is None else _validation(network, validation_data)
+    validation = None
+    if validation_rows is not None:
+        if validation_data is not None:
+            raise ValueError("got validation_data and validation_rows, expected one of them")
+        validation = _held_out(network, data, validation_rows, sample_weight)
+    elif validation_data is not None:
+        validation = _validation(network, validation_data)
     stopping = _stopping(early_stopping, validation is not None)
     if stopping is not None:
         names = (*names, *_monitored(network, stopping, validation is not None))
     trainer = Trainer(
-        network,
+        state,
         data,
-        Adam() if optimizer is None else find_optimizer(optimizer),
-        batches(data.rows, batch_size),
+        batches(data.count, batch_size),
         shuffle=shuffle,
         validation=validation,
         metrics=tuple(dict.fromkeys(names)),
@@ -64,12 +79,37 @@ def fit(
     return trainer.run(epochs, progress)
 
 
+def _check_state(state: State, network: Network, optimizer: Any) -> None:
+    if optimizer is not None:
+        raise ValueError(
+            "got optimizer and state, expected one of them; the state has an optimizer already"
+        )
+    if state.network is not network:
+        raise ValueError(
+            "got the state of another network, expected one of this; make it with "
+            "State(network, optimizer)"
+        )
+    if not state.active.any():
+        raise ValueError(
+            "got a state in which every member has stopped or diverged, expected one that still "
+            "trains; make a new State(network, optimizer)"
+        )
+
+
 def _validation(network: Network, given: tuple[Any, ...]) -> Data:
     if not isinstance(given, (tuple, list)) or len(given) not in (2, 3):
         raise TypeError(
             "got validation_data that is no pair, expected (X, y) or (X, y, sample_weight)"
         )
     return Data(*network.prepare(*given))
+
+
+def _held_out(network: Network, data: Data, rows: Any, sample_weight: Any) -> Data:
+    """Rows of the training data, weighted as their samples are but not as their classes are."""
+    weight = weights(
+        sample_weight, data.x.shape[-2], network.members, network.backend, network.dtype
+    )
+    return part_of(network, replace(data, weight=weight), "validation_rows", rows)
 
 
 def _stopping(given: EarlyStopping | int | None, validation: bool) -> EarlyStopping | None:

@@ -15,7 +15,7 @@ class Epoch:
     """One epoch's figures; for a stack each is an array ``(E,)``.
 
     Attributes:
-        index: from 0.
+        index: from 0, counted on where a training goes on from a state.
         loss: the weighted mean over the epoch's batches, each as it stood before its update.
         validation_loss: on the validation data after the epoch, or ``None``.
         metrics: on the training data after the epoch, as asked for.
@@ -40,6 +40,8 @@ class Epoch:
 @dataclass
 class History:
     """Lists with one entry an epoch, named as in `Epoch`.
+
+    The numbers of epochs below are places in these lists.
 
     Attributes:
         best_epoch: the epoch with the best monitored figure: a number, or ``(E,)`` for a stack.

@@ -1,4 +1,4 @@
-"""All that training changes: parameters, statistics and moments, and the count of the updates."""
+"""All that training changes: parameters, statistics, moments, counts and the started schedule."""
 
 from __future__ import annotations
 
@@ -9,28 +9,52 @@ import numpy as np
 from mlpcore.backend.dispatch import Array
 from mlpcore.network import Network
 from mlpcore.training.optimizers import Optimizer
+from mlpcore.training.schedules import Schedule
 
 
 @dataclass
 class State:
-    """What the next update starts from.
+    """What the next update starts from; `mlpcore.training.fit` goes on from it, and updates it.
+
+    Args:
+        network: what is trained.
+        optimizer: with the hyperparameters of all the training to come.
 
     Attributes:
-        buffers: the flat parameters, the running statistics and the optimizer's moments, each
-            ``(..., P)``; the first is the network's own memory.
+        rate: the optimizer's schedule, started, with what it remembers.
         updates: how many updates have been made.
+        epochs: how many epochs have been done.
+        buffers: the flat parameters, the running statistics and the optimizer's moments, each
+            ``(..., P)``; the first two are the network's own memory.
         active: ``(E,)``, or ``(1,)`` for a single network: the members that still train.
+
+    Raises:
+        ValueError: for hyperparameters of another number of members.
+
+    >>> import numpy as np
+    >>> import mlpcore as mc
+    >>> from mlpcore.training import State, fit
+    >>> X, y = np.eye(4), np.array([0, 1, 1, 0])
+    >>> once, twice = mc.MLP([4, 3, 2]), mc.MLP([4, 3, 2])
+    >>> _ = fit(once, X, y, optimizer=mc.Adam(), epochs=5)
+    >>> state = State(twice, mc.Adam())
+    >>> _ = fit(twice, X, y, epochs=3, state=state), fit(twice, X, y, epochs=2, state=state)
+    >>> np.array_equal(once.parameters, twice.parameters), state.epochs, state.updates
+    (True, 5, 5)
     """
 
     network: Network
     optimizer: Optimizer
-    updates: int = 0
-    epochs: int = 0
-    buffers: list[Array] = field(default_factory=list)
-    active: np.ndarray = field(default_factory=lambda: np.ones(1, dtype=bool))
+    rate: Schedule = field(init=False)
+    updates: int = field(default=0, init=False)
+    epochs: int = field(default=0, init=False)
+    buffers: list[Array] = field(init=False, repr=False)
+    active: np.ndarray = field(init=False)
 
     def __post_init__(self) -> None:
         network = self.network
+        self.optimizer.check_members(network.members)
+        self.rate = self.optimizer.schedule.start()
         shape = tuple(network.parameters.shape)
         self.active = np.ones(network.members or 1, dtype=bool)
         self.buffers = [network.parameters, network.statistics.flat] + [

@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 
 from mlpcore.backend.dispatch import Array
-from mlpcore.functions.gather import gather_rows, gather_values
+from mlpcore.functions.gather import gather_rows
 from mlpcore.functions.updates import gradient_norm
 from mlpcore.layers import Pass
 from mlpcore.training.batches import Batches
-from mlpcore.training.data import Data
+from mlpcore.training.data import Data, gather_targets, gather_weights
 from mlpcore.training.state import State
 from mlpcore.training.timetable import Timetable
 
@@ -44,12 +44,7 @@ class Step(ABC):
 
     def gather(self, x: Any, target: Any, weight: Any, index: Any) -> tuple[Any, Any, Any]:
         """The rows of a batch: features, targets and weights."""
-        labels = target.ndim < 2
-        return (
-            gather_rows(x, index),
-            gather_values(target, index) if labels else gather_rows(target, index),
-            None if weight is None else gather_values(weight, index),
-        )
+        return gather_rows(x, index), gather_targets(target, index), gather_weights(weight, index)
 
     def differentiate(
         self,

@@ -5,34 +5,29 @@ from __future__ import annotations
 import numpy as np
 
 from mlpcore.backend.random import permutation
-from mlpcore.network import Network
 from mlpcore.training.batches import Batches
 from mlpcore.training.data import Data
-from mlpcore.training.optimizers import Optimizer
+from mlpcore.training.state import State
 
 
 class Timetable:
     """What changes from step to step, laid out for a whole epoch before it runs.
 
     Attributes:
-        rate: the learning rate over time.
-        order: the rows in the order of the epoch, ``(n,)`` or ``(E, n)``.
+        order: the rows in use in the order of the epoch, ``(m,)`` or ``(E, m)``.
         rates: the learning rate of each step, ``(steps,)`` or ``(steps, E)``.
         counts: the number of each update, ``(steps,)``, from 1.
         losses: room for the loss of each step, ``(steps,)`` or ``(steps, E)``.
     """
 
-    def __init__(
-        self, network: Network, optimizer: Optimizer, data: Data, batches: Batches, shuffle: bool
-    ):
-        self._network = network
-        self.rate = optimizer.schedule.start()
-        self._constant = optimizer.constant_rate
+    def __init__(self, state: State, data: Data, batches: Batches, shuffle: bool):
+        network = state.network
+        self._state = state
         self._batches = batches
         self._weight = None if data.weight is None else network.backend.to_numpy(data.weight)
         self._shuffle = shuffle
         stack = () if network.members is None else (network.members,)
-        rows = np.arange(batches.rows, dtype=np.int64)
+        rows = np.arange(batches.rows, dtype=np.int64) if data.rows is None else data.rows
         self._rows = np.ascontiguousarray(np.broadcast_to(rows, (*stack, batches.rows)))
         self.order = self._rows.copy()
         self.rates = np.zeros((batches.steps, *stack))
@@ -42,23 +37,25 @@ class Timetable:
         self.counts = np.zeros(batches.steps, dtype=np.int64)
         self.losses = np.zeros((batches.steps, *stack), dtype=network.dtype)
 
-    def lay_out(self, epoch: int, updates: int) -> None:
-        """Fill in the order, rates and counts of an epoch that starts after so many updates."""
+    def lay_out(self) -> None:
+        """Fill in the order, rates and counts of the epoch that the state is about to begin."""
+        state, steps = self._state, self._batches.steps
         if self._shuffle:
-            permutation(self._rows, epoch=epoch, out=self.order, **self._network.identity.keys)
-        steps = self._batches.steps
-        if self._constant:
-            self.rates[...] = self.rate(0.0)
+            keys = state.network.identity.keys
+            permutation(self._rows, epoch=state.epochs, out=self.order, **keys)
+        if state.optimizer.constant_rate:
+            self.rates[...] = state.rate(0.0)
         else:
             for step in range(steps):
-                self.rates[step] = self.rate(epoch + step / steps)
-        self.counts[...] = np.arange(updates + 1, updates + 1 + steps)
+                self.rates[step] = state.rate(state.epochs + step / steps)
+        self.counts[...] = np.arange(state.updates + 1, state.updates + 1 + steps)
 
     def shares(self) -> np.ndarray:
         """Each batch's share of the epoch's weight, in a shape that meets `losses`."""
         if self._weight is None:
             return self._row_shares
-        weight = np.broadcast_to(self._weight, self.order.shape)
+        every = (*self.order.shape[:-1], self._weight.shape[-1])
+        weight = np.broadcast_to(self._weight, every)
         ordered = np.take_along_axis(weight, self.order, axis=-1)
         starts = np.arange(0, self._batches.rows, self._batches.size)
         sums = np.add.reduceat(ordered, starts, axis=-1, dtype=np.float64).T

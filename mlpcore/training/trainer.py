@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 
 from mlpcore.functions.updates import gradient_norm
-from mlpcore.network import Network
 from mlpcore.training.batches import Batches
 from mlpcore.training.callbacks import Callback
 from mlpcore.training.data import Data
@@ -17,7 +16,6 @@ from mlpcore.training.early_stopping import EarlyStopping, Watch
 from mlpcore.training.errors import DivergenceError
 from mlpcore.training.evaluate import evaluate
 from mlpcore.training.history import Epoch, History
-from mlpcore.training.optimizers import Optimizer
 from mlpcore.training.progress import Bar, Progress
 from mlpcore.training.rewind import rewind
 from mlpcore.training.state import State
@@ -33,9 +31,8 @@ class Trainer:
 
     def __init__(
         self,
-        network: Network,
+        state: State,
         data: Data,
-        optimizer: Optimizer,
         batches: Batches,
         *,
         shuffle: bool,
@@ -45,17 +42,17 @@ class Trainer:
         callbacks: tuple[Callback, ...],
         recorded: bool,
     ):
-        optimizer.check_members(network.members)
-        self.network, self.data, self.validation = network, data, validation
+        self.state, self.network = state, state.network
+        self.data, self.validation = data, validation
         self.metrics, self.callbacks = metrics, callbacks
         self.batches = batches
-        self.state = State(network, optimizer)
-        self.timetable = Timetable(network, optimizer, data, batches, shuffle)
+        self.timetable = Timetable(state, data, batches, shuffle)
         step = RecordedStep if recorded else FunctionalStep
-        self.step = step(self.state, data, self.timetable, batches)
-        self.watch = None if stopping is None else Watch(stopping, self.state)
+        self.step = step(state, data, self.timetable, batches)
+        self.watch = None if stopping is None else Watch(stopping, state)
         self.history = History()
-        self._kept = self.state.snapshot()
+        self._entered = int(state.active.sum())
+        self._kept = state.snapshot()
         self._piece = 1
 
     def run(self, epochs: int, progress: Progress) -> History:
@@ -91,7 +88,7 @@ class Trainer:
     def _one_epoch(self, start: float) -> Epoch:
         state, timetable = self.state, self.timetable
         trained = state.active.copy()
-        timetable.lay_out(state.epochs, state.updates)
+        timetable.lay_out()
         self._kept = state.snapshot(self._kept)
         stopped = self._replay()
         failed = trained & ((stopped >= 0) | ~state.finite())
@@ -122,12 +119,12 @@ class Trainer:
         """Members that diverged keep their last finite parameters and train no further.
 
         Raises:
-            DivergenceError: where every member has diverged.
+            DivergenceError: where every member that was to train has diverged.
         """
         epoch = self.state.epochs
         broken = rewind(self.state, self.step, self._kept, failed, self.batches.steps)
         self.state.active &= ~failed
-        self.history.diverged |= dict.fromkeys(broken, epoch)
+        self.history.diverged |= dict.fromkeys(broken, len(self.history))
         member, step = min(broken.items(), key=lambda item: item[1])
         rate = np.broadcast_to(self.timetable.rates[step], failed.shape)[member]
         message = (
@@ -136,7 +133,7 @@ class Trainer:
             "learning rate is too large or the features are not scaled: lower the rate, "
             "standardise X, or set clip_norm in the optimizer"
         )
-        if len(self.history.diverged) == failed.size:
+        if len(self.history.diverged) == self._entered:
             self.history.stopped = "diverged"
             raise DivergenceError(message, epoch, step, self.history)
         warnings.warn(f"of members {sorted(broken)}, {message}", RuntimeWarning, stacklevel=7)
@@ -169,7 +166,7 @@ class Trainer:
 
     def _ending(self, epoch: Epoch) -> str:
         """Why training ends after this epoch, or nothing."""
-        self.timetable.rate.observe(
+        self.state.rate.observe(
             epoch.loss if epoch.validation_loss is None else epoch.validation_loss
         )
         if self.watch is not None:
