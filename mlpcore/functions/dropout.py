@@ -43,7 +43,7 @@ def dropout(x: Array, *, rate: Any, seed: Any, member: Any = 0, step: Any, layer
     # Compared as integers, and made from float64, so that every backend keeps the same elements.
     threshold = xp.astype(xp.asarray(rate, dtype=xp.float64, device=x.device) * 2**32, xp.int64)
     keep = words >= per_member(threshold, words, axes=2)
-    return xp.where(keep, x / (1 - per_member(rate, x, axes=2)), xp.zeros_like(x))
+    return xp.where(keep, x / per_member(1 - rate, x, axes=2), xp.zeros_like(x))
 
 
 #: ``dx = dropout(dy)`` with the same parameters, and so the same mask.

@@ -55,15 +55,14 @@ class Configuration:
         """Who the network is to the random generator."""
         return Identity.of(self.seed, self.members)
 
-    def of_member(self, member: int) -> Self:
-        """The configuration of one member of a stack, as a network of its own."""
-        identity = self.identity[member]
+    def select(self, members: int | np.ndarray) -> Self:
+        """The configuration of one member of a stack, or of the stack of several."""
         return replace(
             self,
-            members=None,
-            dropout=_picked(self.dropout, member),
-            label_smoothing=_picked(self.label_smoothing, member),
-            seed=[int(identity.seeds), int(identity.members)],
+            members=np.size(members) if np.ndim(members) else None,
+            dropout=_picked(self.dropout, members),
+            label_smoothing=_picked(self.label_smoothing, members),
+            seed=self.identity[members].seed,
         )
 
     def as_json(self) -> dict[str, Any]:
@@ -90,10 +89,10 @@ def _revived(value: Any) -> Any:
     return value
 
 
-def _picked(value: Any, member: int) -> Any:
+def _picked(value: Any, members: int | np.ndarray) -> Any:
     if isinstance(value, list):
-        return [_picked(entry, member) for entry in value]
-    return value if np.ndim(value) == 0 else float(np.asarray(value)[member])
+        return [_picked(entry, members) for entry in value]
+    return value if np.ndim(value) == 0 else np.asarray(value)[members]
 
 
 def _check_members(name: str, value: Any, members: int | None) -> None:

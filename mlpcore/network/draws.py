@@ -16,8 +16,8 @@ class Identity:
     """The keys of a network's random draws, one pair a member.
 
     One seed for a stack numbers its members; a sequence gives each member a seed of its own, and
-    then draws what a single network with that seed draws. ``(seed, member)`` makes a single network
-    draw what that member of such a stack draws.
+    then draws what a single network with that seed draws. A pair ``(seed, member)`` makes a single
+    network draw what that member of such a stack draws, and a pair a member does so for a stack.
 
     Attributes:
         seeds: ``(E,)``, or ``()`` for a single network.
@@ -28,7 +28,7 @@ class Identity:
     members: np.ndarray
 
     @classmethod
-    def of(cls, seed: int | Sequence[int], members: int | None) -> Identity:
+    def of(cls, seed: int | Sequence[Any], members: int | None) -> Identity:
         """From the public ``seed`` and ``members``."""
         try:
             seeds = np.asarray(list(seed) if isinstance(seed, range) else seed)
@@ -40,9 +40,10 @@ class Identity:
                 f"got seed={seed!r}, expected an integer from 0 to 2^63 - 1, or one a member"
             )
         seeds = seeds.astype(np.int64)
-        if members is None and seeds.shape == (2,):
-            return cls(seeds[0, ...], seeds[1, ...])
-        if seeds.shape not in ((), (members,)):
+        stack = () if members is None else (members,)
+        if seeds.shape == (*stack, 2):
+            return cls(seeds[..., 0], seeds[..., 1])
+        if seeds.shape not in ((), stack):
             raise ValueError(
                 f"got {seeds.size} seeds for members={members}, expected one seed, or one a member"
             )
@@ -50,8 +51,14 @@ class Identity:
             return cls(np.full(members, seeds), np.arange(members, dtype=np.int64))
         return cls(seeds, np.zeros_like(seeds))
 
-    def __getitem__(self, member: int) -> Identity:
-        return Identity(self.seeds[member], self.members[member])
+    def __getitem__(self, members: int | np.ndarray) -> Identity:
+        return Identity(self.seeds[members], self.members[members])
+
+    @property
+    def seed(self) -> list[Any]:
+        """A public ``seed`` that stands for this: the pair ``[seed, member]``, or one a member."""
+        pairs: list[Any] = np.stack((self.seeds, self.members), axis=-1).tolist()
+        return pairs
 
     @property
     def keys(self) -> dict[str, Any]:

@@ -49,7 +49,7 @@ class Network:
         backend: Any = "cpu",
         seed: Any = 0,
     ):
-        self.settings = Configuration(
+        settings = Configuration(
             sizes=sizes,
             activation=activation,
             output=output,
@@ -62,7 +62,27 @@ class Network:
             dtype=dtype,
             seed=seed,
         )
-        self.backend: Backend = find_backend(backend)
+        self._build(settings, find_backend(backend))
+        self._own(
+            initial_parameters(
+                self.layers, self.layout, self.identity, settings.init, self.head.link.name
+            ),
+            initial_statistics(self.statistics_layout, self.identity),
+        )
+
+    @classmethod
+    def _holding(
+        cls, settings: Configuration, backend: Backend, parameters: Array, statistics: Array
+    ) -> Self:
+        """A network that starts from values given, and draws none."""
+        network = cls.__new__(cls)
+        network._build(settings, backend)
+        network._own(parameters, statistics)
+        return network
+
+    def _build(self, settings: Configuration, backend: Backend) -> None:
+        """All of the network but its values."""
+        self.settings, self.backend = settings, backend
         self.head = HEADS[self.settings.output]
         name, self.loss_settings = parse_spec(self.settings.loss)
         self.loss_function = self.head.loss(name)
@@ -74,15 +94,9 @@ class Network:
         self.layers: tuple[Layer, ...] = tuple(build_layers(self.settings))
         self.layout = Layout(layer.parameters for layer in self.layers)
         self.statistics_layout = Layout(layer.statistics for layer in self.layers)
-        self._own(
-            initial_parameters(
-                self.layers, self.layout, self.identity, self.settings.init, self.head.link.name
-            ),
-            initial_statistics(self.statistics_layout, self.identity),
-        )
 
-    def _own(self, parameters: np.ndarray, statistics: np.ndarray) -> None:
-        """Take the values into aligned buffers of the backend, and make the views."""
+    def _own(self, parameters: Array, statistics: Array) -> None:
+        """Copy values, the host's or the backend's, into aligned buffers, and make the views."""
         buffers = []
         for values in (parameters, statistics):
             buffer = self.backend.zeros(tuple(values.shape), self.dtype)
@@ -168,30 +182,53 @@ class Network:
 
     def to(self, backend: Any) -> Self:
         """The same network on another backend, its values copied."""
-        other = type(self)(**self.configuration, backend=backend)
-        other._own(self.backend.to_numpy(self.parameters), self._host_statistics())
-        return other
+        return self._holding(self.settings, find_backend(backend), *self._host_values())
 
     def copy(self) -> Self:
         """An independent network with the same values."""
         return self.to(self.backend)
 
-    def __getitem__(self, member: int) -> Self:
-        """One member of a stack as a network of its own, its values copied."""
-        if self.members is None:
-            raise TypeError("got an index into a single network, expected a stack; set members=E")
-        if not -self.members <= member < self.members:
-            raise IndexError(f"got member {member}, expected 0 to {self.members - 1}")
-        one = type(self)(
-            **self.settings.of_member(member % self.members).as_json(), backend=self.backend
-        )
-        flat = self.backend.to_numpy(self.parameters)
-        one._own(flat[member], self._host_statistics()[member])
-        return one
+    def select(self, members: Any) -> Self:
+        """Some members of a stack as a stack of their own, or one as a single network.
+
+        ``stack[members]`` is the same. The values are copied, and each keeps its place in the
+        random draws: it goes on as it would have gone on among the others.
+
+        Args:
+            members: a slice, a list of numbers or a mask ``(E,)`` for a stack; a number for one.
+
+        Raises:
+            TypeError: for a single network.
+            IndexError: for a member that is not there, or for none at all.
+
+        >>> import mlpcore as mc
+        >>> stack = mc.MLP([4, 3], members=5, seed=7)
+        >>> stack.select([0, 3]).configuration["seed"]
+        [[7, 0], [7, 3]]
+        """
+        count = len(self)
+        try:
+            chosen = np.arange(count)[members]
+        except IndexError:
+            chosen = np.empty(0)
+        if chosen.ndim > 1 or chosen.size == 0:
+            raise IndexError(
+                f"got member {members!r}, expected 0 to {count - 1}, or a slice, a list or a mask "
+                "of some of them"
+            )
+        if chosen.ndim == 0:
+            values = [buffer[int(chosen), ...] for buffer in self._buffers]
+        else:
+            places = self.backend.asarray(chosen, "int64")
+            values = [self.backend.xp.take(buffer, places, axis=0) for buffer in self._buffers]
+        return self._holding(self.settings.select(chosen), self.backend, *values)
+
+    def __getitem__(self, members: Any) -> Self:
+        return self.select(members)
 
     def __len__(self) -> int:
         if self.members is None:
-            raise TypeError("got len() of a single network, expected a stack; set members=E")
+            raise TypeError("got a single network, expected a stack; set members=E")
         return self.members
 
     def __repr__(self) -> str:
@@ -203,8 +240,7 @@ class Network:
         )
 
     def __reduce__(self) -> Any:
-        state = (self.backend.to_numpy(self.parameters), self._host_statistics())
-        return _rebuild, (type(self), self.configuration, self.backend, state)
+        return _rebuild, (type(self), self.configuration, self.backend, self._host_values())
 
     # What it computes
 
@@ -312,8 +348,12 @@ class Network:
         for slot in layout.slots:
             yield f"layers.{affine[slot.layer]}.{slot.name}", slot.layer, slot.name
 
-    def _host_statistics(self) -> np.ndarray:
-        return self.backend.to_numpy(self.statistics.flat)
+    @property
+    def _buffers(self) -> tuple[Array, Array]:
+        return self.parameters, self.statistics.flat
+
+    def _host_values(self) -> list[np.ndarray]:
+        return [self.backend.to_numpy(buffer) for buffer in self._buffers]
 
 
 def _check_loss_settings(settings: dict[str, Any]) -> None:
@@ -327,6 +367,4 @@ def _check_loss_settings(settings: dict[str, Any]) -> None:
 
 
 def _rebuild(cls: type[Network], configuration: Any, backend: Any, state: Any) -> Network:
-    network = cls(**configuration, backend=backend)
-    network._own(*state)
-    return network
+    return cls._holding(Configuration(**configuration), backend, *state)

@@ -61,7 +61,7 @@ def softmax_cross_entropy_gradient(z: Array, target: Array, *, label_smoothing: 
 def _distribution(z: Array, target: Array, label_smoothing: Any) -> Array:
     """The target as probabilities ``(..., n, k)``, smoothed."""
     k = z.shape[-1]
-    s = per_member(label_smoothing, z, axes=2)
     if namespace(target).isdtype(target.dtype, "integral"):
         target = one_hot(target, classes=k, dtype=z.dtype)
-    return (1 - s) * target + s / k
+    kept, spread = 1 - label_smoothing, label_smoothing / k
+    return per_member(kept, z, axes=2) * target + per_member(spread, z, axes=2)

@@ -31,6 +31,5 @@ def running_average(
     >>> running_average(np.array([0.0]), np.array([3.0]), momentum=0.5)
     array([1.5])
     """
-    momentum = per_member(momentum, running, axes=1)
-    scale = per_member(scale, running, axes=1)
-    return (1 - momentum) * running + momentum * scale * value
+    kept = per_member(1 - momentum, running, axes=1)
+    return kept * running + per_member(momentum * scale, running, axes=1) * value

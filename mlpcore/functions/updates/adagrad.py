@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from mlpcore.backend.dispatch import Array, namespace
+from mlpcore.functions.shapes import per_member
 from mlpcore.functions.updates.rule import update_rule
 
 
@@ -31,4 +32,4 @@ def adagrad(g: Array, v: Array, *, step: Any = 1, epsilon: Any = 1e-10) -> tuple
     (array([0.6]), array([25.]))
     """
     v = v + g * g
-    return g / (namespace(g).sqrt(v) + epsilon), v
+    return g / (namespace(g).sqrt(v) + per_member(epsilon, g, axes=1)), v

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from mlpcore.backend.dispatch import Array, namespace
+from mlpcore.functions.shapes import per_member
 from mlpcore.functions.updates.rule import update_rule
 
 
@@ -48,8 +50,9 @@ def adam(
     array([0.9])
     """
     xp = namespace(g)
-    m = beta1 * m + (1 - beta1) * g
-    v = beta2 * v + (1 - beta2) * g * g
-    m_hat = m / (1 - beta1**step)
-    v_hat = v / (1 - beta2**step)
-    return m_hat / (xp.sqrt(v_hat) + epsilon), m, v
+    ready = partial(per_member, like=g, axes=1)
+    m = ready(beta1) * m + ready(1 - beta1) * g
+    v = ready(beta2) * v + ready(1 - beta2) * g * g
+    m_hat = m / ready(1 - beta1**step)
+    v_hat = v / ready(1 - beta2**step)
+    return m_hat / (xp.sqrt(v_hat) + ready(epsilon)), m, v

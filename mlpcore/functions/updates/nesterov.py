@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from mlpcore.backend.dispatch import Array
+from mlpcore.functions.shapes import per_member
 from mlpcore.functions.updates.rule import update_rule
 
 
@@ -34,5 +35,6 @@ def nesterov(g: Array, v: Array, *, step: Any = 1, momentum: Any = 0.9) -> tuple
     >>> theta.round(6), v
     (array([0.539]), array([2.9]))
     """
+    momentum = per_member(momentum, g, axes=1)
     v = momentum * v + g
     return g + momentum * v, v

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from mlpcore.backend.dispatch import Array, namespace
+from mlpcore.functions.shapes import per_member
 from mlpcore.functions.updates.rule import update_rule
 
 
@@ -34,5 +36,6 @@ def rmsprop(
     >>> theta.round(6), v
     (array([0.8]), array([1.]))
     """
-    v = rho * v + (1 - rho) * g * g
-    return g / (namespace(g).sqrt(v) + epsilon), v
+    ready = partial(per_member, like=g, axes=1)
+    v = ready(rho) * v + ready(1 - rho) * g * g
+    return g / (namespace(g).sqrt(v) + ready(epsilon)), v

@@ -17,7 +17,9 @@ class UpdateRule(Primitive):
     The body gives the direction: ``d, *state = rule(g, *state, step=t, **hyperparameters)``, where
     ``g`` is the gradient made ready: the L2 penalty's gradient added, clipped by value, then by
     norm. Weight decay is decoupled from all that: it adds ``weight_decay theta`` to the finished
-    ``d``. Both penalties act on weights only.
+    ``d``. Both penalties act on weights only. Hyperparameters come as they were given, and a body
+    makes them ready with `per_member` last: what is computed from them alone is then computed in
+    float64, as from a number.
 
     A call takes ``(theta, g, mask, norm, *state)`` and returns ``(theta, *state)``, in place where
     ``out=`` says so:
@@ -53,8 +55,7 @@ class UpdateRule(Primitive):
             g = made_ready(g, theta, mask, l2=l2, clip_value=clip_value)
             if norm is not None and clip_norm is not None:
                 g = clip_by_norm(g, norm[..., None], limit=per_member(clip_norm, g, axes=1))
-            own = {name: per_member(value, g, axes=1) for name, value in hyperparameters.items()}
-            d, *state_after = direction(g, *state, step=per_member(step, g, axes=1), **own)
+            d, *state_after = direction(g, *state, step=step, **hyperparameters)
             d = l2_gradient(d, theta, mask, l2=per_member(weight_decay, g, axes=1))
             return (theta - per_member(learning_rate, g, axes=1) * d, *state_after)
 
