@@ -32,7 +32,7 @@ def splits(
     *,
     labels: NDArray[Any] | None = None,
     repeats: int = 1,
-    random_state: int = 0,
+    seed: int = 0,
 ) -> list[Split]:
     """The splits that ``cv`` stands for.
 
@@ -43,7 +43,7 @@ def splits(
         y: the targets.
         labels: classes ``(n,)``, of which each part then gets its share; or ``None``.
         repeats: how often the rows are split anew, each time in another order.
-        random_state: the same number gives the same splits.
+        seed: the same number gives the same splits.
 
     Raises:
         ValueError: for too few rows, for rows that are not there, or an empty part.
@@ -51,19 +51,19 @@ def splits(
 
     >>> import numpy as np
     >>> [split.held_out.tolist() for split in splits(3, np.zeros((7, 1)), np.zeros(7))]
-    [[2, 3, 6], [0, 4], [1, 5]]
+    [[0, 1, 6], [3, 5], [2, 4]]
     """
     rows = len(X)
     repeats = whole_number("repeats", repeats)
     if isinstance(cv, (int, float, np.number)) and not isinstance(cv, bool):
-        seeds = range(random_state, random_state + repeats)
+        seeds = range(seed, seed + repeats)
         if 0 < cv < 1:
-            shares = (split(rows, float(cv), labels=labels, seed=seed) for seed in seeds)
+            shares = (split(rows, float(cv), labels=labels, seed=number) for number in seeds)
             return [Split(*parts) for parts in shares]
         folds = whole_number("cv", cv, least=2)
         if folds > rows:
             raise ValueError(f"got cv={folds} with {rows} rows, expected no more folds than rows")
-        return [part for seed in seeds for part in k_fold(rows, folds, labels, seed)]
+        return [part for number in seeds for part in k_fold(rows, folds, labels, number)]
     if repeats != 1:
         raise ValueError(
             f"got repeats={repeats} with splits of your own, expected a number of folds in cv; "

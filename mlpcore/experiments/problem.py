@@ -12,6 +12,8 @@ from mlpcore.experiments.folds import Split
 from mlpcore.experiments.recipe import Recipe
 from mlpcore.training import EarlyStopping
 
+#: What names a member among those of its sweep: its setting, its split and its seed, by number.
+Key = tuple[int, int, int]
 #: A metric's name, or ``metric(network, X, y)``, where more is better.
 Metric = str | Callable[[Any, Any, Any], float]
 
@@ -23,6 +25,7 @@ class Problem:
     Attributes:
         X: the features, ``(n, k)``.
         y: labels ``(n,)`` or values ``(n, n_out)``.
+        weight: of each row, ``(n,)``, or ``None``.
         outputs: how many outputs a network has.
         splits: the rows to train on and to score on.
         metric: see `Metric`.
@@ -33,6 +36,7 @@ class Problem:
 
     X: np.ndarray = field(repr=False)
     y: np.ndarray = field(repr=False)
+    weight: np.ndarray | None = field(repr=False)
     outputs: int
     splits: tuple[Split, ...]
     metric: Metric
@@ -63,6 +67,6 @@ class Member:
     recipe: Recipe
 
     @property
-    def key(self) -> tuple[int, int, int]:
+    def key(self) -> Key:
         """What names the member among those of its sweep."""
         return (self.setting, self.split, self.repeat)

@@ -30,7 +30,7 @@ OPTIMIZER = tuple(
         if field.init and field.name != "_"
     )
 )
-TRAINING = ("batch_size", "epochs", "shuffle", "seed")
+TRAINING = ("batch_size", "epochs", "shuffle", "class_weight", "seed")
 KNOWN = dict.fromkeys(("hidden", "optimizer", *TRAINING, *NETWORK, *OPTIMIZER))
 
 
@@ -45,6 +45,7 @@ class Recipe:
         batch_size: rows a step.
         epochs: passes over the data.
         shuffle: whether each epoch has an order of its own.
+        class_weight: see `mlpcore.MLP.fit`.
         seed: of weights, orders and dropout.
 
     >>> recipe = Recipe.of({"hidden": 8, "optimizer": "sgd", "learning_rate": 0.5, "dropout": 0.1})
@@ -62,6 +63,7 @@ class Recipe:
     batch_size: int
     epochs: int
     shuffle: bool
+    class_weight: Any
     seed: int
 
     @classmethod
@@ -84,6 +86,7 @@ class Recipe:
             whole_number("batch_size", setting.get("batch_size", 256)),
             whole_number("epochs", setting.get("epochs", 20)),
             bool(setting.get("shuffle", True)),
+            setting.get("class_weight"),
             whole_number("seed", setting.get("seed", 0), least=0),
         )
         recipe.optimizer.check_members(None)

@@ -32,6 +32,7 @@ def kind(recipe: Recipe) -> Hashable:
         recipe.batch_size,
         recipe.epochs,
         recipe.shuffle,
+        repr(recipe.class_weight),
     )
 
 
