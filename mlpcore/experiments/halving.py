@@ -34,7 +34,7 @@ def shares(settings: int, epochs: int, factor: int | None) -> list[float]:
     rounds = 0
     while factor ** (rounds + 1) <= min(settings, epochs):
         rounds += 1
-    return [factor**-number for number in range(rounds, -1, -1)]
+    return [float(factor) ** -number for number in range(rounds, -1, -1)]
 
 
 def budget(epochs: int, share: float) -> int:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from mlpcore.backend import kernels
 from mlpcore.experiments import stacking
 from mlpcore.experiments.cost import Cost, partition
-from mlpcore.experiments.memory import member_bytes
+from mlpcore.experiments.memory import Memory
 from mlpcore.experiments.problem import Member, Problem
 from mlpcore.experiments.recipe import Recipe
 from mlpcore.experiments.words import amount, table
@@ -149,20 +149,26 @@ def _cut(
     """Buckets of nearly equal size within the limits."""
     widths = map(max, zip(*(member.recipe.hidden for member in members)))
     sizes = (problem.inputs, *widths, problem.outputs)
-    rows = len(problem.splits[members[0].split].training)
-    stopping = problem.stopping is not None
-    each = member_bytes(members[0].recipe, sizes, rows, stopping=stopping)
+    split = problem.splits[members[0].split]
+    memory = Memory.of(
+        members[0].recipe,
+        sizes,
+        len(split.training),
+        len(split.held_out),
+        watched=problem.watched,
+        stopping=problem.stopping is not None,
+    )
     limit = len(members) if max_members is None else max_members
     if max_bytes is not None:
-        if each > max_bytes:
+        limit = min(limit, memory.most(max_bytes, len(members)))
+        if not limit:
             raise ValueError(
-                f"got max_bytes={max_bytes}, expected at least {each}, which one network of sizes "
-                f"{sizes} takes; allow more, or make the batch or the widths smaller"
+                f"got max_bytes={max_bytes}, expected at least {memory.total(1)}, which one network "
+                f"of sizes {sizes} takes; allow more, or make the batch or the widths smaller"
             )
-        limit = min(limit, max_bytes // each)
     pieces = -(-len(members) // limit)
     ends = [len(members) * piece // pieces for piece in range(pieces + 1)]
     return [
-        Bucket(tuple(members[start:end]), sizes, rows, (end - start) * each)
+        Bucket(tuple(members[start:end]), sizes, len(split.training), memory.total(end - start))
         for start, end in zip(ends, ends[1:])
     ]

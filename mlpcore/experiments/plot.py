@@ -93,7 +93,7 @@ def _axis(axes: Any, values: Sequence[Any]) -> np.ndarray:
         distinct = sorted(set(places.tolist()))
         if spans_decades(distinct):
             axes.set_xscale("log")
-            logarithmic(axes.xaxis)
+            logarithmic(axes.xaxis, (1.0,))
         if len(distinct) <= TICKS:
             axes.set_xticks(distinct, map(_short, distinct))
         axes.minorticks_off()

@@ -45,6 +45,11 @@ class Problem:
     backend: Any
 
     @property
+    def watched(self) -> bool:
+        """Whether the held-out rows are looked at after each epoch."""
+        return self.curves or self.stopping is not None
+
+    @property
     def inputs(self) -> int:
         """How many features there are."""
         return int(self.X.shape[1])

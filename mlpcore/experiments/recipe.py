@@ -11,16 +11,13 @@ from typing import Any, Self
 from mlpcore.backend.checks import whole_number
 from mlpcore.backend.names import check_parameters, choose
 from mlpcore.mlp import MLP
+from mlpcore.network.configuration import OWN, SHARED
 from mlpcore.training import Optimizer
 from mlpcore.training.optimizers import OPTIMIZERS
 from mlpcore.training.optimizers import optimizer as find_optimizer
 
-#: What `mlpcore.MLP` takes and a sweep does not decide itself.
-NETWORK = tuple(
-    name
-    for name in inspect.signature(MLP).parameters
-    if name not in ("sizes", "members", "backend", "seed")
-)
+#: What `mlpcore.MLP` takes and a sweep does not decide itself, with its defaults.
+NETWORK = {name: inspect.signature(MLP).parameters[name].default for name in (*OWN, *SHARED)}
 #: What any of the optimizers takes.
 OPTIMIZER = tuple(
     dict.fromkeys(
@@ -40,7 +37,7 @@ class Recipe:
 
     Attributes:
         hidden: the widths of the hidden layers.
-        network: further arguments of `mlpcore.MLP`; ``dropout`` with one rate a hidden layer.
+        network: further arguments of `mlpcore.MLP`.
         optimizer: with all its hyperparameters.
         batch_size: rows a step.
         epochs: passes over the data.
@@ -49,9 +46,9 @@ class Recipe:
         seed: of weights, orders and dropout.
 
     >>> recipe = Recipe.of({"hidden": 8, "optimizer": "sgd", "learning_rate": 0.5, "dropout": 0.1})
-    >>> recipe.hidden, recipe.network, recipe.optimizer.learning_rate
-    ((8,), {'dropout': (0.1,)}, 0.5)
-    >>> Recipe.of({"hiden": 8})
+    >>> recipe.hidden, recipe.network["dropout"], recipe.optimizer.learning_rate
+    ((8,), 0.1, 0.5)
+    >>> Recipe.of({"hiden": 8})  # doctest: +ELLIPSIS
     Traceback (most recent call last):
         ...
     ValueError: got hyperparameter 'hiden', expected one of hidden, optimizer, batch_size, epochs, ...
@@ -77,11 +74,9 @@ class Recipe:
         for name in setting:
             choose("hyperparameter", name, KNOWN)
         hidden = _widths(setting.get("hidden", (100,)))
-        network = {name: setting[name] for name in NETWORK if name in setting}
-        network["dropout"] = _rates(network.get("dropout", 0.0), len(hidden))
         recipe = cls(
             hidden,
-            network,
+            {name: _listed(setting.get(name, usual)) for name, usual in NETWORK.items()},
             _optimizer(setting),
             whole_number("batch_size", setting.get("batch_size", 256)),
             whole_number("epochs", setting.get("epochs", 20)),
@@ -95,8 +90,7 @@ class Recipe:
 
     def build(self, sizes: tuple[int, ...], backend: Any = "cpu") -> MLP:
         """The network of this setting, untrained."""
-        network = self.network | {"dropout": list(self.network["dropout"])}
-        return MLP(sizes, **network, backend=backend, seed=self.seed)
+        return MLP(sizes, **self.network, backend=backend, seed=self.seed)
 
 
 def _widths(hidden: Any) -> tuple[int, ...]:
@@ -104,9 +98,9 @@ def _widths(hidden: Any) -> tuple[int, ...]:
     return tuple(whole_number("hidden", width) for width in given)
 
 
-def _rates(dropout: Any, hidden: int) -> tuple[float, ...]:
-    """One rate a hidden layer; a wrong number of them is left for the network to refuse."""
-    return tuple(dropout) if isinstance(dropout, (tuple, list)) else (dropout,) * hidden
+def _listed(value: Any) -> Any:
+    """A tuple, which is one value in a space, as the list by layer that a network takes."""
+    return list(value) if isinstance(value, tuple) else value
 
 
 def _optimizer(setting: Mapping[str, Any]) -> Optimizer:

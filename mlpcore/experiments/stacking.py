@@ -10,23 +10,22 @@ import numpy as np
 
 from mlpcore.experiments.recipe import Recipe
 from mlpcore.mlp import MLP
+from mlpcore.network import by_member
+from mlpcore.network.configuration import OWN, SHARED
 from mlpcore.training import Optimizer
 from mlpcore.training.values import Values
 
 V = TypeVar("V", bound=Values)
 
-#: Arguments of the network that members of one stack may have each their own of.
-FREE = ("dropout", "label_smoothing")
-
 
 def kind(recipe: Recipe) -> Hashable:
-    """What recipes must have in common to train in one stack; their widths are left aside."""
-    shared = {name: value for name, value in recipe.network.items() if name not in FREE}
+    """What recipes must have in common to train in one stack."""
+    own = recipe.network
     return (
         len(recipe.hidden),
-        repr(sorted(shared.items())),
-        # A layer that drops is a layer more, so that the ones behind it draw other weights.
-        tuple(rate > 0 for rate in recipe.network["dropout"]),
+        tuple(own[name] for name in SHARED),
+        by_member.read(own["loss"])[0],
+        recipe.hidden if own["normalization"] == "layer" else None,
         recipe.optimizer.rule.name,
         structure(recipe.optimizer),
         recipe.batch_size,
@@ -60,7 +59,7 @@ def merged(values: Sequence[V]) -> V:
     >>> import mlpcore as mc
     >>> both = merged([mc.Adam(0.1), mc.Adam(0.2, clip_norm=1.0)])
     >>> both.learning_rate, both.clip_norm, both.beta1
-    (array([0.1, 0.2]), array([inf, 1. ]), 0.9)
+    (array([0.1, 0.2]), array([inf,  1.]), 0.9)
     """
     names = [name for name, *_ in _fields(values[0])]
     columns = {name: [getattr(value, name) for value in values] for name in names}
@@ -75,17 +74,11 @@ def optimizer(recipes: Sequence[Recipe]) -> Optimizer:
 
 
 def network(recipes: Sequence[Recipe], inputs: int, outputs: int, backend: Any) -> MLP:
-    """The stack of some recipes of one `kind`, narrow members padded to the widest."""
-    arguments: dict[str, Any] = dict(recipes[0].network)
-    arguments["dropout"] = [
-        np.array(rates) for rates in zip(*(recipe.network["dropout"] for recipe in recipes))
-    ]
-    arguments["label_smoothing"] = np.array(
-        [recipe.network.get("label_smoothing", 0.0) for recipe in recipes]
-    )
+    """The stack of recipes of one `kind`."""
     return MLP(
-        [inputs, *map(max, zip(*(recipe.hidden for recipe in recipes))), outputs],
-        **arguments,
+        by_member.join([[inputs, *recipe.hidden, outputs] for recipe in recipes]),
+        **{name: by_member.join([recipe.network[name] for recipe in recipes]) for name in OWN},
+        **{name: recipes[0].network[name] for name in SHARED},
         members=len(recipes),
         backend=backend,
         seed=[recipe.seed for recipe in recipes],

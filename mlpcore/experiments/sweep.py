@@ -116,10 +116,10 @@ def sweep(
     >>> import mlpcore as mc
     >>> X = np.random.default_rng(0).normal(size=(60, 2))
     >>> y = (X[:, 0] > X[:, 1]).astype(int)
-    >>> space = {"learning_rate": [1e-5, 1e-2], "hidden": [(4,), (8, 8)]}
-    >>> result = mc.sweep(space, X, y, cv=3, epochs=30, batch_size=10)
-    >>> result.best_params, result.best_score > 0.9
-    ({'learning_rate': 0.01, 'hidden': (8, 8)}, True)
+    >>> space = {"learning_rate": [1e-5, 1e-2], "hidden": [(8,), (8, 8)]}
+    >>> result = mc.sweep(space, X, y, cv=3, epochs=20, batch_size=10)
+    >>> result.best_params["learning_rate"], result.best_score > 0.9
+    (0.01, True)
     >>> result.best_network.predict(X).shape
     (60, 2)
     """

@@ -47,14 +47,14 @@ class Checkpoint:
     @classmethod
     def of(cls, state: State, losses: np.ndarray, held_out_losses: np.ndarray) -> Self:
         """What a state has come to."""
-        buffers = [state.network.backend.to_numpy(buffer) for buffer in state.buffers]
+        buffers = [state.network.backend.to_numpy(buffer) for buffer in state.buffers.arrays]
         rate, active = state.rate, state.active
         return cls(buffers, rate, state.updates, active, losses, held_out_losses)
 
     def restore(self, state: State) -> None:
         """Let a new state go on from here."""
         backend, dtype = state.network.backend, state.network.dtype
-        for buffer, values in zip(state.buffers, self.buffers, strict=True):
+        for buffer, values in zip(state.buffers.arrays, self.buffers, strict=True):
             buffer[...] = backend.asarray(values, dtype)
         state.rate, state.updates, state.epochs = self.rate, self.updates, len(self.losses)
         state.active = self.active.copy()
@@ -156,7 +156,7 @@ def _fit(
                 sample_weight=problem.weight,
                 class_weight=recipe.class_weight,
                 rows=np.stack([problem.splits[m.split].training for m in task.bucket.members]),
-                validation_rows=held_out if problem.curves or problem.stopping else None,
+                validation_rows=held_out if problem.watched else None,
                 state=state,
                 batch_size=recipe.batch_size,
                 epochs=task.epochs - state.epochs,

@@ -42,10 +42,10 @@ def spans_decades(values: Sequence[float]) -> bool:
     return min(values) > 0 and max(values) > LOGARITHMIC * min(values)
 
 
-def logarithmic(axis: Any) -> None:
-    """Plain numbers at a logarithmic axis, one or two a decade."""
+def logarithmic(axis: Any, digits: Sequence[float] = (1.0, 3.0)) -> None:
+    """Plain numbers at a logarithmic axis, those that begin with these digits."""
     ticker = require("matplotlib.ticker", "cli")
-    axis.set_major_locator(ticker.LogLocator(subs=(1.0, 3.0)))
+    axis.set_major_locator(ticker.LogLocator(subs=digits))
     axis.set_major_formatter(ticker.FuncFormatter(lambda value, _: f"{value:g}"))
     axis.set_minor_formatter(ticker.NullFormatter())
 
