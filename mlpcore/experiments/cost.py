@@ -8,7 +8,10 @@ seconds, where flops are those of its products, forward and backward, parameters
 optimizer goes over, and values are what the layers hold for a batch. A stack of ``E`` members on
 ``T`` processors then takes
 
-    STACK + PARAMETER_DRAWN * E * parameters + epochs * (EPOCH + ceil(E / T) * steps * step)
+    STACK + PARAMETER_DRAWN * E * parameters + epochs * (EPOCH + rounds * steps * step)
+
+with ``rounds = ceil(E / T)``, since each member trains on one processor, or for a single member,
+whose work is cut into parts, ``1 / T``.
 
 The constants were measured on two cores of a server, and only their ratios matter here: the choice
 is the same on a machine that is twice as fast throughout. Times that are shown to people come from
@@ -67,7 +70,7 @@ class Cost:
 
     def stack(self, hidden: Widths, members: int) -> float:
         """The seconds of a whole stack with these widths."""
-        rounds = -(-members // self.threads)
+        rounds = 1 / self.threads if members == 1 else -(-members // self.threads)
         drawn = PARAMETER_DRAWN * members * _parameters((self.inputs, *hidden, self.outputs))
         return STACK + drawn + self.epochs * (EPOCH + rounds * self.steps * self.step(hidden))
 

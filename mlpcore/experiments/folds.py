@@ -89,7 +89,7 @@ def k_fold(rows: int, folds: int, labels: NDArray[Any] | None, seed: int) -> lis
 
 
 def _given(cv: Any, X: Any, y: Any) -> list[Split]:
-    pairs = cv.split(X, y) if hasattr(cv, "split") else cv
+    pairs = cv.split(X, y) if hasattr(cv, "get_n_splits") else cv
     if not isinstance(pairs, Iterable) or isinstance(pairs, (str, bytes)):
         raise TypeError(
             f"got cv={cv!r}, expected a number of folds, a share between 0 and 1, a splitter, or "

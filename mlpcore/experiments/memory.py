@@ -34,14 +34,16 @@ class Memory:
             copies to which a member returns that has diverged or stopped), what the layers hold of
             a batch, forward and backward, for the full batch and the last one, and the order of the
             rows.
-        scoring: each, for the values of all layers on the held-out rows, and for the logits.
-        piece: all together, for the values of all layers on as many rows as are taken at a time.
+        scoring: each, for the values of all layers on the held-out rows.
+        logits: each, for the logits that are kept where those rows are taken piece by piece.
+        piece: all together, for the values of all layers on the rows of a piece.
         watched: whether the held-out rows are looked at while the stack trains.
     """
 
     drawing: int
     training: int
-    scoring: tuple[int, int]
+    scoring: int
+    logits: int
     piece: int
     watched: bool
 
@@ -84,15 +86,17 @@ class Memory:
         return cls(
             DRAWN * parameters,
             item * (buffers + rows * both) + INTEGER * (3 * training + rows),
-            (item * held_out * forward, (2 * item * sizes[-1] + INTEGER) * held_out),
+            (item * forward + 3 * INTEGER) * held_out,
+            2 * item * sizes[-1] * held_out,
             PIECE_BYTES * forward // max(sizes),
             watched,
         )
 
     def total(self, members: int) -> int:
         """The most that a stack of so many takes at any time."""
-        layers, logits = self.scoring
-        scoring = min(members * layers, self.piece) + members * logits
+        scoring = members * self.scoring
+        if scoring > self.piece:
+            scoring = self.piece + members * self.logits
         if self.watched:
             return max(members * self.drawing, members * self.training + scoring)
         return max(members * self.drawing, members * self.training, scoring)
