@@ -8,7 +8,7 @@ from typing import Any, Self
 
 from mlpcore import training
 from mlpcore.network import Network
-from mlpcore.training import Callback, EarlyStopping, History, Optimizer, State
+from mlpcore.training import Callback, Checkpoint, EarlyStopping, History, Optimizer, State
 from mlpcore.training.progress import Progress
 
 
@@ -69,6 +69,7 @@ class MLP(Network):
         early_stopping: EarlyStopping | int | None = None,
         callbacks: Iterable[Callback] = (),
         progress: Progress = "auto",
+        checkpoint: Checkpoint | str | os.PathLike[str] | None = None,
         state: State | None = None,
     ) -> History:
         """Train in mini-batches.
@@ -91,6 +92,8 @@ class MLP(Network):
             early_stopping: a patience in epochs, or `mlpcore.EarlyStopping`.
             callbacks: each called with an `mlpcore.Epoch`; ``True`` ends the training.
             progress: a bar always, never, or with ``"auto"`` where somebody watches.
+            checkpoint: a directory for the run, or an `mlpcore.Checkpoint`. The same call goes
+                on where a run was cut off, in the same bits; one that has ended returns at once.
             state: a `mlpcore.training.State` to go on from, in place of an optimizer; ``epochs``
                 more are trained, and the state is where they end.
 
@@ -119,6 +122,7 @@ class MLP(Network):
             early_stopping=early_stopping,
             callbacks=callbacks,
             progress=progress,
+            checkpoint=checkpoint,
             state=state,
         )
 

@@ -37,7 +37,8 @@ def crews(monkeypatch: pytest.MonkeyPatch) -> list[list[int]]:
 
     class Watched(Crew):
         def __init__(self, state: Any, job: Any, places: np.ndarray):
-            formed.append(places.tolist())
+            if len(places) < MEMBERS:
+                formed.append(places.tolist())
             super().__init__(state, job, places)
 
     monkeypatch.setattr("mlpcore.training.trainer.Crew", Watched)

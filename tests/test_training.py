@@ -17,7 +17,7 @@ import mlpcore as mc
 from mlpcore import schedules, training
 from mlpcore.backend.random import permutation
 from mlpcore.training.batches import batches
-from mlpcore.training.crew import Job, whole_crew
+from mlpcore.training.crew import Crew, Job
 from mlpcore.training.data import Data
 
 pytestmark = pytest.mark.filterwarnings("error")
@@ -200,7 +200,7 @@ def orders(epochs: int, *, shuffle: bool = True, **arguments: Any) -> list[np.nd
     data = Data(*net.prepare(X, Y))
     state = training.State(net, mc.SGD())
     job = Job(data, None, batches(ROWS, SIZE), shuffle, recorded=False)
-    timetable = whole_crew(state, job).timetable
+    timetable = Crew(state, job, np.arange(net.members or 1)).timetable
     found = []
     for epoch in range(epochs):
         state.epochs, state.updates = epoch, epoch * STEPS

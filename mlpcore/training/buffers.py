@@ -6,6 +6,7 @@ import numpy as np
 
 from mlpcore.backend.dispatch import Array
 from mlpcore.network import Network
+from mlpcore.training.memory import Memory
 from mlpcore.training.optimizers import Optimizer
 
 
@@ -77,6 +78,17 @@ class Buffers:
         for array, part in zip(self.arrays, some.arrays, strict=True):
             for mine, place in enumerate(places):
                 array[int(place), ...] = part[mine, ...]
+
+    def memory(self) -> Memory:
+        """All arrays, copied to the host, by their places."""
+        to_numpy = self.network.backend.to_numpy
+        return {str(place): np.array(to_numpy(array)) for place, array in enumerate(self.arrays)}
+
+    def recall(self, memory: Memory) -> None:
+        """Take over what `memory` gave."""
+        backend, dtype = self.network.backend, self.network.dtype
+        for place, array in enumerate(self.arrays):
+            array[...] = backend.asarray(memory[str(place)], dtype)
 
 
 def copy_members(source: list[Array], target: list[Array], members: np.ndarray) -> None:

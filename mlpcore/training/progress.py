@@ -16,8 +16,8 @@ Progress = bool | Literal["auto"]
 class Bar:
     """One bar over all epochs, with the latest figures behind it; silent where not wanted."""
 
-    def __init__(self, epochs: int, progress: Progress):
-        self._bar = bar(progress, total=epochs, unit="epoch")
+    def __init__(self, epochs: int, progress: Progress, done: int = 0):
+        self._bar = bar(progress, total=epochs, initial=done, unit="epoch")
 
     def advance(self, epoch: Epoch) -> None:
         """One epoch more."""
