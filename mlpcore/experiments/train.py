@@ -18,7 +18,7 @@ from mlpcore.experiments.problem import Problem
 from mlpcore.experiments.records import Record
 from mlpcore.experiments.score import scores
 from mlpcore.training import Callback, DivergenceError, Epoch, History, State, fit
-from mlpcore.training.schedules import Schedule
+from mlpcore.training.memory import Memory
 
 #: Told after each epoch how many members have done it.
 Tick = Callable[[int], None]
@@ -29,39 +29,23 @@ class Checkpoint:
     """A stack between two budgets, as it travels between processes.
 
     Attributes:
-        buffers: parameters, running statistics and moments.
-        rate: the started schedule.
-        updates: made so far.
-        active: the members ``(E,)`` that go on.
+        memory: of the `mlpcore.training.State`.
         losses: of each epoch so far, ``(epochs, E)``; NaN where a member did not train.
         held_out_losses: likewise, where they were taken.
     """
 
-    buffers: list[np.ndarray]
-    rate: Schedule
-    updates: int
-    active: np.ndarray
+    memory: Memory
     losses: np.ndarray
     held_out_losses: np.ndarray
 
-    @classmethod
-    def of(cls, state: State, losses: np.ndarray, held_out_losses: np.ndarray) -> Self:
-        """What a state has come to."""
-        buffers = [state.network.backend.to_numpy(buffer) for buffer in state.buffers.arrays]
-        rate, active = state.rate, state.active
-        return cls(buffers, rate, state.updates, active, losses, held_out_losses)
-
-    def restore(self, state: State) -> None:
-        """Let a new state go on from here."""
-        backend, dtype = state.network.backend, state.network.dtype
-        for buffer, values in zip(state.buffers.arrays, self.buffers, strict=True):
-            buffer[...] = backend.asarray(values, dtype)
-        state.rate, state.updates, state.epochs = self.rate, self.updates, len(self.losses)
-        state.active = self.active.copy()
+    @property
+    def active(self) -> np.ndarray:
+        """The members ``(E,)`` that go on."""
+        return self.memory["active"]
 
     def only(self, members: np.ndarray) -> Self:
         """The same, for a mask ``(E,)`` of members to go on with."""
-        return dataclasses.replace(self, active=self.active & members)
+        return dataclasses.replace(self, memory=self.memory | {"active": self.active & members})
 
 
 @dataclass(frozen=True)
@@ -111,7 +95,7 @@ def train(problem: Problem, task: Task, tick: Tick | None = None) -> Outcome:
     state = State(stack, stacking.optimizer(recipes))
     losses = held_out_losses = np.empty((0, len(members)))
     if task.start is not None:
-        task.start.restore(state)
+        state.recall(task.start.memory)
         losses, held_out_losses = task.start.losses, task.start.held_out_losses
     entered = np.flatnonzero(state.active).tolist()
     held_out = np.stack([problem.splits[member.split].held_out for member in members])
@@ -138,7 +122,7 @@ def train(problem: Problem, task: Task, tick: Tick | None = None) -> Outcome:
         )
         for i in entered
     ]
-    return Outcome(records, Checkpoint.of(state, losses, held_out_losses) if task.keep else None)
+    return Outcome(records, Checkpoint(state.memory(), losses, held_out_losses) if task.keep else None)
 
 
 def _fit(

@@ -6,6 +6,7 @@ import numpy as np
 
 from mlpcore.backend.dispatch import Array
 from mlpcore.network import Network
+from mlpcore.network.parameters import Layout
 from mlpcore.training.memory import Memory
 from mlpcore.training.optimizers import Optimizer
 
@@ -30,6 +31,12 @@ class Buffers:
     def theta(self) -> Array:
         """The flat parameters."""
         return self.arrays[0]
+
+    @property
+    def layouts(self) -> list[Layout]:
+        """How each of the arrays is laid out."""
+        network = self.network
+        return [network.layout, network.statistics_layout, *(network.layout for _ in self.moments)]
 
     @property
     def values(self) -> list[Array]:
@@ -70,12 +77,17 @@ class Buffers:
         some = Buffers(self.network.select(places), self.optimizer.select(places))
         index = backend.asarray(places, "int64")
         for mine, moment in zip(some.moments, self.moments, strict=True):
-            mine[...] = backend.xp.take(moment, index, axis=0)
+            taken = backend.xp.take(moment, index, axis=0)
+            # Members narrower than the rest have narrower arrays where they are on their own.
+            mine[...] = some.network.layout.adapted(taken, self.network.layout)
         return some
 
     def write_back(self, some: Buffers, places: np.ndarray) -> None:
         """Take over what `select` gave away."""
-        for array, part in zip(self.arrays, some.arrays, strict=True):
+        for array, layout, part, its in zip(
+            self.arrays, self.layouts, some.arrays, some.layouts, strict=True
+        ):
+            part = layout.adapted(part, its)
             for mine, place in enumerate(places):
                 array[int(place), ...] = part[mine, ...]
 
