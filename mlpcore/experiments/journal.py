@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -30,15 +30,22 @@ class Journal:
         records: read from the file, and written since.
     """
 
-    def __init__(self, file: BinaryIO | None, records: list[Record]):
+    def __init__(self, file: BinaryIO | None, header: dict[str, Any], records: list[Record]):
         self._file = file
+        self._header = header
         self.records = records
 
     def write(self, records: Sequence[Record]) -> None:
         """Append records; they are on the disk when this returns."""
         self.records += records
-        if self._file is not None and records:
-            _write(self._file, [record.as_json() for record in records])
+        if self._file is None or not records:
+            return
+        start = [] if self._file.tell() else [self._header]
+        entries = [*start, *(record.as_json() for record in records)]
+        text = "".join(f"{json.dumps(entry, allow_nan=False)}\n" for entry in entries)
+        self._file.write(text.encode())
+        self._file.flush()
+        os.fsync(self._file.fileno())
 
 
 @contextmanager
@@ -57,8 +64,9 @@ def journal(
         ValueError: for a journal of another sweep, or a damaged one.
         OSError: as the system says.
     """
+    header = {"format": FORMAT, "sweep": fingerprint}
     if path is None:
-        yield Journal(None, [])
+        yield Journal(None, header, [])
         return
     path = Path(path)
     if not resume and path.exists() and path.stat().st_size:
@@ -68,10 +76,7 @@ def journal(
         )
     with path.open("a+b") as file:
         file.seek(0)
-        records = _read(file, path, fingerprint)
-        if file.tell() == 0:
-            _write(file, [{"format": FORMAT, "sweep": fingerprint}])
-        yield Journal(file, records)
+        yield Journal(file, header, _read(file, path, fingerprint))
 
 
 def fingerprint(*facts: Any) -> str:
@@ -89,13 +94,6 @@ def fingerprint(*facts: Any) -> str:
         else:
             digest.update(f"{fact!r} ".encode())
     return digest.hexdigest()
-
-
-def _write(file: BinaryIO, entries: Iterable[dict[str, Any]]) -> None:
-    """Append lines, all in one piece, down to the disk."""
-    file.write("".join(f"{json.dumps(entry, allow_nan=False)}\n" for entry in entries).encode())
-    file.flush()
-    os.fsync(file.fileno())
 
 
 def _read(file: BinaryIO, path: Path, fingerprint: str) -> list[Record]:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from mlpcore.backend.devices import Backend
 from mlpcore.experiments.folds import Split
 from mlpcore.experiments.recipe import Recipe
 from mlpcore.training import EarlyStopping
@@ -40,9 +41,9 @@ class Problem:
     outputs: int
     splits: tuple[Split, ...]
     metric: Metric
-    stopping: EarlyStopping | int | None
+    stopping: EarlyStopping | None
     curves: bool
-    backend: Any
+    backend: Backend
 
     @property
     def watched(self) -> bool:

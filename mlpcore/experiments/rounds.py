@@ -27,11 +27,8 @@ class Rounds:
         records: the latest record of each member.
     """
 
-    def __init__(
-        self, study: Study, journal: Journal, bar: SweepBar, max_members: int | None, max_bytes: int | None
-    ):
-        self._study, self._journal, self._bar = study, journal, bar
-        self._limits = {"max_members": max_members, "max_bytes": max_bytes}
+    def __init__(self, study: Study, journal: Journal, bar: SweepBar, limits: dict[str, int]):
+        self._study, self._journal, self._bar, self._limits = study, journal, bar, limits
         self._known = {(record.key, record.rung): record for record in journal.records}
         bar.take(journal.records)
 

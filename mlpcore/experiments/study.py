@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from mlpcore.backend.checks import whole_number
+from mlpcore.backend.devices import backend as find_backend
 from mlpcore.backend.memory import to_numpy
 from mlpcore.experiments.folds import Split, splits
 from mlpcore.experiments.halving import shares
@@ -21,6 +22,7 @@ from mlpcore.experiments.score import checked_metric, metric_name
 from mlpcore.experiments.space import Setting, Space, settings
 from mlpcore.mlp import MLP
 from mlpcore.training import EarlyStopping
+from mlpcore.training.evaluate import metric_names
 
 #: As many folds as scikit-learn makes where nobody says how many.
 FOLDS = 5
@@ -94,6 +96,8 @@ def study(
 ) -> Study:
     """Check what a sweep is asked for; see `mlpcore.sweep`."""
     found = settings(space, n_iter, random_state)
+    if halving is not None:
+        halving = whole_number("halving", halving, least=2)
     X, y, own = _data(X, y, validation_data)
     if own is not None and cv is not None:
         raise ValueError("got validation_data and cv, expected one of them")
@@ -111,9 +115,9 @@ def study(
             own or splits(cv or FOLDS, X, y, labels=labels, repeats=repeats, seed=random_state)
         ),
         metric=checked_metric(metric, probe),
-        stopping=early_stopping,
+        stopping=_stopping(early_stopping, probe),
         curves=curves,
-        backend=backend,
+        backend=find_backend(backend),
     )
     return Study(found, recipes, problem, _seeds(seeds, {*fixed}.union(*found)), halving)
 
@@ -156,4 +160,14 @@ def _seeds(seeds: int | Iterable[int] | None, given: set[str]) -> tuple[int, ...
             "over, a seed in the space is a setting of its own"
         )
     numbers = range(whole_number("seeds", seeds)) if isinstance(seeds, int) else seeds
-    return tuple(whole_number("seed", seed, least=0) for seed in numbers)
+    chosen = tuple(whole_number("seed", seed, least=0) for seed in numbers)
+    if not chosen:
+        raise ValueError("got no seeds, expected at least one, or None for each setting's own")
+    return chosen
+
+
+def _stopping(given: EarlyStopping | int | None, probe: MLP) -> EarlyStopping | None:
+    stopping = EarlyStopping(given) if isinstance(given, int) else given
+    if stopping is not None and stopping.metric is not None:
+        metric_names(probe, stopping.metric)
+    return stopping

@@ -141,15 +141,17 @@ def sweep(
         random_state=random_state,
         **fixed,
     )
-    if max_members is None and executor is not None:
-        max_members = MAX_MEMBERS
+    retries = whole_number("retries", retries, least=0)
+    limits = _limits(max_members, max_bytes)
+    if executor is not None:
+        limits = {"max_members": MAX_MEMBERS} | limits
     try:
         with (
             open_journal(journal, asked.fingerprint, resume=resume) as log,
             SweepBar(progress) as bar,
-            _runner(executor, asked, bar, whole_number("retries", retries, least=0)) as runner,
+            _runner(executor, asked, bar, retries) as runner,
         ):
-            rounds = Rounds(asked, log, bar, max_members, max_bytes)
+            rounds = Rounds(asked, log, bar, limits)
             rounds.run(runner)
             complete = True
     except KeyboardInterrupt:
@@ -198,8 +200,13 @@ def plan_sweep(
     """
     asked = study(space, X, y, **arguments)
     members = asked.members(range(len(asked.settings)))
-    found = plan(asked.problem, members, max_members=max_members, max_bytes=max_bytes)
+    found = plan(asked.problem, members, **_limits(max_members, max_bytes))
     return estimated(asked.problem, found)
+
+
+def _limits(max_members: int | None, max_bytes: int | None) -> dict[str, int]:
+    given = {"max_members": max_members, "max_bytes": max_bytes}
+    return {name: whole_number(name, value) for name, value in given.items() if value is not None}
 
 
 def _runner(

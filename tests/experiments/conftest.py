@@ -28,7 +28,7 @@ def values() -> tuple[np.ndarray, np.ndarray]:
     return X, np.stack([X[:, 0] * X[:, 1], X.sum(axis=1)], axis=-1)
 
 
-def alone(X: Any, y: Any, setting: dict[str, Any], rows: Any, **fit: Any) -> tuple[mc.MLP, Any]:
+def train_alone(X: Any, y: Any, setting: dict[str, Any], rows: Any, **fit: Any) -> tuple[mc.MLP, Any]:
     """One network trained by itself on some rows: what each member is to end with."""
     setting = dict(setting)
     kind = type(find_optimizer(setting.pop("optimizer", "adam")))
@@ -48,6 +48,12 @@ def alone(X: Any, y: Any, setting: dict[str, Any], rows: Any, **fit: Any) -> tup
 
 
 @pytest.fixture
+def alone() -> Any:
+    """``alone(X, y, setting, rows, **fit)``: the network and its history."""
+    return train_alone
+
+
+@pytest.fixture
 def one_by_one() -> Any:
     """``one_by_one(settings, X, y, cv, fixed)``: accuracy and last loss, ``(settings, splits)``."""
 
@@ -55,7 +61,7 @@ def one_by_one() -> Any:
         found = []
         for setting in settings:
             for split in splits(cv, X, y, labels=y if y.ndim == 1 else None):
-                network, history = alone(X, y, {**fixed, **setting}, split.training)
+                network, history = train_alone(X, y, {**fixed, **setting}, split.training)
                 held_out = X[split.held_out], y[split.held_out]
                 found.append((-float(network.loss(*held_out)), history.loss))
         return found
