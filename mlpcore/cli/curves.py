@@ -9,7 +9,15 @@ from typing import Any
 
 from mlpcore.backend.extras import require
 from mlpcore.cli.words import percent, quantity
-from mlpcore.io.pictures import FAINT, HELD_OUT, STYLE, TRAINING, logarithmic, spans_decades, write_picture
+from mlpcore.io.pictures import (
+    FAINT,
+    HELD_OUT,
+    STYLE,
+    TRAINING,
+    logarithmic,
+    spans_decades,
+    write_picture,
+)
 
 #: The part of the figure below its title.
 BELOW_TITLE = (0, 0, 1, 0.85)

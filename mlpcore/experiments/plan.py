@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from mlpcore.backend import kernels
 from mlpcore.experiments import stacking
@@ -163,12 +164,12 @@ def _cut(
         limit = min(limit, memory.most(max_bytes, len(members)))
         if not limit:
             raise ValueError(
-                f"got max_bytes={max_bytes}, expected at least {memory.total(1)}, which one network "
-                f"of sizes {sizes} takes; allow more, or make the batch or the widths smaller"
+                f"got max_bytes={max_bytes}, expected at least {memory.total(1)}, which one "
+                f"network of sizes {sizes} takes; allow more, or make batch or widths smaller"
             )
     pieces = -(-len(members) // limit)
     ends = [len(members) * piece // pieces for piece in range(pieces + 1)]
     return [
         Bucket(tuple(members[start:end]), sizes, len(split.training), memory.total(end - start))
-        for start, end in zip(ends, ends[1:])
+        for start, end in pairwise(ends)
     ]

@@ -19,6 +19,7 @@ from mlpcore.io.pictures import (
 )
 
 if TYPE_CHECKING:
+    from mlpcore.experiments.records import Record
     from mlpcore.experiments.result import SweepResult
 
 #: Panels side by side, for so many panels.
@@ -107,7 +108,8 @@ def _axis(axes: Any, values: Sequence[Any]) -> np.ndarray:
 def _curves(axes: Any, result: SweepResult) -> None:
     """Every member's loss by epoch; the best setting's in colour, its best epochs marked."""
     held_out = all(record.held_out_loss for record in result.records)
-    best, others = [], []
+    best: list[tuple[Record, tuple[float, ...]]] = []
+    others: list[tuple[Record, tuple[float, ...]]] = []
     for record in result.records:
         loss = record.held_out_loss if held_out else record.loss
         if loss:

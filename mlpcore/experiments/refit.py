@@ -10,7 +10,6 @@ import numpy as np
 from mlpcore.experiments.records import Record
 from mlpcore.experiments.result import SweepResult
 from mlpcore.experiments.study import Study
-from mlpcore.mlp import MLP
 from mlpcore.training import DivergenceError
 
 

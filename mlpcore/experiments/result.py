@@ -122,11 +122,10 @@ class SweepResult:
         names = dict.fromkeys(name for setting in self.settings for name in setting)
         found = {}
         for name in names:
-            column = np.ma.masked_all(len(self.settings), dtype=object)
-            for place, setting in enumerate(self.settings):
-                if name in setting:
-                    column[place] = setting[name]
-            found[f"param_{name}"] = column
+            column = np.empty(len(self.settings), dtype=object)
+            column[:] = [setting.get(name) for setting in self.settings]
+            missing = [name not in setting for setting in self.settings]
+            found[f"param_{name}"] = np.ma.MaskedArray(column, missing)
         return found
 
 

@@ -13,11 +13,11 @@ from mlpcore.experiments.problem import Key, Member
 from mlpcore.experiments.progress import SweepBar
 from mlpcore.experiments.records import Record
 from mlpcore.experiments.study import Study
-from mlpcore.experiments.train import Checkpoint, Task
+from mlpcore.experiments.train import Pause, Task
 from mlpcore.experiments.workers import Runner
 
 #: Stacks between two rounds.
-Kept = list[tuple[Bucket, Checkpoint]]
+Kept = list[tuple[Bucket, Pause]]
 
 
 class Rounds:
@@ -54,11 +54,11 @@ class Rounds:
     def _tasks(self, kept: Kept, members: Iterable[Member], rung: int, share: float) -> list[Task]:
         """What is missing from the journal: stacks that go on, and new ones."""
         missing = {m.key: m for m in members if (m.key, rung) not in self._known}
-        parts: list[tuple[Bucket, Checkpoint | None]] = []
-        for bucket, checkpoint in kept:
+        parts: list[tuple[Bucket, Pause | None]] = []
+        for bucket, pause in kept:
             wanted = np.array([missing.pop(m.key, None) is not None for m in bucket.members])
             if wanted.any():
-                parts.append((bucket, checkpoint.only(wanted)))
+                parts.append((bucket, pause.only(wanted)))
         new = plan(self._study.problem, missing.values(), **self._limits)
         parts += [(bucket, None) for bucket in new.buckets]
         # Early stopping looks back over the whole training, so that it cannot go on from a part.
@@ -76,8 +76,8 @@ class Rounds:
             self._known |= {(record.key, record.rung): record for record in outcome.records}
             self._bar.take(outcome.records)
             self._bar.finish(tasks[number].work)
-            if outcome.checkpoint is not None:
-                kept.append((tasks[number].bucket, outcome.checkpoint))
+            if outcome.pause is not None:
+                kept.append((tasks[number].bucket, outcome.pause))
         return kept
 
     def _scores(self, members: Iterable[Member], rung: int) -> dict[int, float]:

@@ -62,7 +62,9 @@ def _checked(grid: Any) -> dict[str, Any]:
             f"got {grid!r} in the space, expected a mapping of values by name, such as "
             '{"learning_rate": [0.1, 0.01]}'
         )
-    choices = {name: value if hasattr(value, "rvs") else _choice(value) for name, value in grid.items()}
+    choices = {
+        name: value if hasattr(value, "rvs") else _choice(value) for name, value in grid.items()
+    }
     for name, values in choices.items():
         if isinstance(values, list) and not values:
             raise ValueError(f"got no values for {name}, expected at least one")

@@ -44,7 +44,7 @@ def structure(values: Values) -> Hashable:
     >>> structure(mc.Adam(0.1)) == structure(mc.Adam(mc.schedules.CosineDecay(0.1, epochs=5)))
     False
     """
-    found: list[Hashable] = [type(values)]
+    found: list[Hashable] = [type(values).__name__]
     for name, value, is_number in _fields(values):
         if isinstance(value, Values):
             found.append((name, structure(value)))

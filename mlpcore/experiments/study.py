@@ -71,7 +71,14 @@ class Study:
         """A digest of all that the results follow from; not of where and how they are computed."""
         problem = self.problem
         rows = [part for split in problem.splits for part in (split.training, split.held_out)]
-        facts = (self.recipes, self.seeds, self.halving, metric_name(problem.metric), problem.stopping, problem.curves)
+        facts = (
+            self.recipes,
+            self.seeds,
+            self.halving,
+            metric_name(problem.metric),
+            problem.stopping,
+            problem.curves,
+        )
         return fingerprint(*facts, problem.X, problem.y, problem.weight, *rows)
 
 
@@ -122,7 +129,9 @@ def study(
     return Study(found, recipes, problem, _seeds(seeds, {*fixed}.union(*found)), halving)
 
 
-def _data(X: Any, y: Any, validation_data: Any) -> tuple[np.ndarray, np.ndarray, list[Split] | None]:
+def _data(
+    X: Any, y: Any, validation_data: Any
+) -> tuple[np.ndarray, np.ndarray, list[Split] | None]:
     """Features and targets in the host's memory, the validation data behind the others."""
     X, y = np.asarray(to_numpy(X)), np.asarray(to_numpy(y))
     if validation_data is None:
@@ -135,7 +144,8 @@ def _data(X: Any, y: Any, validation_data: Any) -> tuple[np.ndarray, np.ndarray,
             f"got validation_data that does not go with X and y ({fault}), expected (X, y) with as "
             "many columns"
         ) from fault
-    return *whole, [Split(np.arange(len(X)), np.arange(len(X), len(whole[0])))]
+    rows = np.arange(len(whole[0]))
+    return whole[0], whole[1], [Split(rows[: len(X)], rows[len(X) :])]
 
 
 def _probe(recipes: list[Recipe], X: np.ndarray, y: np.ndarray) -> MLP:

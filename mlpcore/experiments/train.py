@@ -25,7 +25,7 @@ Tick = Callable[[int], None]
 
 
 @dataclass(frozen=True)
-class Checkpoint:
+class Pause:
     """A stack between two budgets, as it travels between processes.
 
     Attributes:
@@ -57,13 +57,13 @@ class Task:
         epochs: to which to train; the members' own, or less by halving.
         rung: the round of halving.
         start: where to go on from, or ``None`` for the beginning.
-        keep: whether to hand a checkpoint back.
+        keep: whether to hand a pause back.
     """
 
     bucket: Bucket
     epochs: int
     rung: int = 0
-    start: Checkpoint | None = None
+    start: Pause | None = None
     keep: bool = False
 
     @property
@@ -76,10 +76,10 @@ class Task:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of a task: a record of each member that went on, and perhaps a checkpoint."""
+    """What came of a task: a record of each member that went on, and perhaps a pause."""
 
     records: list[Record]
-    checkpoint: Checkpoint | None = None
+    pause: Pause | None = None
 
 
 def train(problem: Problem, task: Task, tick: Tick | None = None) -> Outcome:
@@ -122,7 +122,7 @@ def train(problem: Problem, task: Task, tick: Tick | None = None) -> Outcome:
         )
         for i in entered
     ]
-    return Outcome(records, Checkpoint(state.memory(), losses, held_out_losses) if task.keep else None)
+    return Outcome(records, Pause(state.memory(), losses, held_out_losses) if task.keep else None)
 
 
 def _fit(

@@ -85,8 +85,10 @@ class WeightDraws:
     """The draws of one layer's initial weights, float64 and the same for every backend."""
 
     def __init__(self, identity: Identity, layer: int):
-        self._single = identity.seeds.shape == ()
-        self._identity, self._places = (identity, 0) if self._single else identity.distinct()
+        self._identity = identity
+        self._places: np.ndarray | None = None
+        if identity.seeds.ndim:
+            self._identity, self._places = identity.distinct()
         self._layer = layer
         self._taken = 0
 
@@ -109,4 +111,4 @@ class WeightDraws:
         )
         self._taken += 1
         drawn: np.ndarray = np.asarray(numbers).reshape(*self._identity.seeds.shape, *shape)
-        return drawn if self._single else drawn[self._places]
+        return drawn if self._places is None else drawn[self._places]

@@ -28,7 +28,9 @@ def values() -> tuple[np.ndarray, np.ndarray]:
     return X, np.stack([X[:, 0] * X[:, 1], X.sum(axis=1)], axis=-1)
 
 
-def train_alone(X: Any, y: Any, setting: dict[str, Any], rows: Any, **fit: Any) -> tuple[mc.MLP, Any]:
+def train_alone(
+    X: Any, y: Any, setting: dict[str, Any], rows: Any, **fit: Any
+) -> tuple[mc.MLP, Any]:
     """One network trained by itself on some rows: what each member is to end with."""
     setting = dict(setting)
     kind = type(find_optimizer(setting.pop("optimizer", "adam")))
@@ -41,9 +43,7 @@ def train_alone(X: Any, y: Any, setting: dict[str, Any], rows: Any, **fit: Any) 
     setting.setdefault("output", "softmax" if labels else "identity")
     hidden = setting.pop("hidden")
     network = mc.MLP([X.shape[1], *hidden, outputs], dtype="float64", **setting)
-    history = network.fit(
-        X[rows], y[rows], optimizer=optimizer, progress=False, **settings, **fit
-    )
+    history = network.fit(X[rows], y[rows], optimizer=optimizer, progress=False, **settings, **fit)
     return network, history
 
 

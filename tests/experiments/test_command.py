@@ -144,7 +144,12 @@ def test_a_name_twice() -> None:
 
 
 def test_values_as_python_writes_them() -> None:
-    grids = ["clip_norm=None,1.0", "shuffle=True, False", "activation=relu,elu(alpha=0.5)", "seed=3"]
+    grids = [
+        "clip_norm=None,1.0",
+        "shuffle=True, False",
+        "activation=relu,elu(alpha=0.5)",
+        "seed=3",
+    ]
     assert space(grids) == {
         "clip_norm": [None, 1.0],
         "shuffle": [True, False],

@@ -26,9 +26,18 @@ KILLS = int(os.environ.get("MLPCORE_TEST_KILLS", "1"))
 
 def record(number: int = 0, **changes: Any) -> Record:
     values: dict[str, Any] = {
-        **{"setting": number, "split": 1, "repeat": 0, "rung": 0, "score": 0.1 + number},
-        **{"epochs": 3, "best_epoch": 2, "diverged": False, "loss": (0.3, 0.2, 1 / 3)},
-        **{"held_out_loss": (), "fit_seconds": 0.5, "score_seconds": 0.25},
+        "setting": number,
+        "split": 1,
+        "repeat": 0,
+        "rung": 0,
+        "score": 0.1 + number,
+        "epochs": 3,
+        "best_epoch": 2,
+        "diverged": False,
+        "loss": (0.3, 0.2, 1 / 3),
+        "held_out_loss": (),
+        "fit_seconds": 0.5,
+        "score_seconds": 0.25,
     }
     return Record(**values | changes)
 
@@ -160,8 +169,15 @@ def in_this_process(path: Path | None, **arguments: Any) -> mc.experiments.Sweep
         SPACE,
         X,
         y,
-        **{"cv": 3, "epochs": 30, "batch_size": 10, "max_members": 2, "dtype": "float64"},
-        **{"journal": path, "resume": True, "refit": False, "progress": False},
+        cv=3,
+        epochs=30,
+        batch_size=10,
+        max_members=2,
+        dtype="float64",
+        journal=path,
+        resume=True,
+        refit=False,
+        progress=False,
         **arguments,
     )
 

@@ -18,9 +18,18 @@ FIXED = {"epochs": 4, "batch_size": 8, "refit": False}
 
 def record(setting: int, split: int, score: float, **changes: Any) -> Record:
     values: dict[str, Any] = {
-        **{"setting": setting, "split": split, "repeat": 0, "rung": 0, "score": score},
-        **{"epochs": 3, "best_epoch": 2, "diverged": False, "loss": (0.3, 0.2, 0.1)},
-        **{"held_out_loss": (), "fit_seconds": 0.5, "score_seconds": 0.25},
+        "setting": setting,
+        "split": split,
+        "repeat": 0,
+        "rung": 0,
+        "score": score,
+        "epochs": 3,
+        "best_epoch": 2,
+        "diverged": False,
+        "loss": (0.3, 0.2, 0.1),
+        "held_out_loss": (),
+        "fit_seconds": 0.5,
+        "score_seconds": 0.25,
     }
     return Record(**values | changes)
 

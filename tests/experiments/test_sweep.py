@@ -265,7 +265,11 @@ def test_one_bar_with_the_best_score(classes: Any, capsys: pytest.CaptureFixture
         ({"seeds": 2, "seed": 3}, ValueError, "got seeds and a seed"),
         ({"seeds": 0}, ValueError, "got seeds=0"),
         ({"seeds": []}, ValueError, "got no seeds"),
-        ({"cv": 2, "validation_data": (np.ones((1, 4)), [0])}, ValueError, "validation_data and cv"),
+        (
+            {"cv": 2, "validation_data": (np.ones((1, 4)), [0])},
+            ValueError,
+            "validation_data and cv",
+        ),
         ({"validation_data": (np.ones((1, 3)), [0])}, ValueError, "got validation_data that"),
         ({"validation_data": 3}, ValueError, "got validation_data that"),
         ({"halving": 1}, ValueError, "got halving=1"),

@@ -117,7 +117,7 @@ def test_a_pool_that_cannot_be_replaced_keeps_what_has_ended(serial: Any, tmp_pa
     with (
         pool() as executor,
         killer(journal, lambda: list(executor._processes or ()), times=1),
-        pytest.raises(RuntimeError, match="the executor broke .* cannot be used again"),
+        pytest.raises(RuntimeError, match=r"the executor broke .* cannot be used again"),
     ):
         mc.sweep(SPACE, X, Y, executor=executor, **arguments)
     kept = journal.read_bytes().count(b"\n") - 1
@@ -233,13 +233,11 @@ def test_stacks_for_workers_are_cut() -> None:
 
 
 def test_tasks_and_outcomes_travel() -> None:
-    """A checkpoint that went through pickle goes on as the one that did not."""
+    """A pause that went through pickle goes on as the one that did not."""
     asked = study(SPACE, X, Y, cv=2, epochs=6, batch_size=8)
     bucket = plan(asked.problem, asked.members(range(12))).buckets[0]
     begun = train(asked.problem, Task(bucket, 2, keep=True))
-    problem, task = pickle.loads(
-        pickle.dumps((asked.problem, Task(bucket, 6, 1, begun.checkpoint)))
-    )
+    problem, task = pickle.loads(pickle.dumps((asked.problem, Task(bucket, 6, 1, begun.pause))))
     assert task.work == len(bucket.members) * 4
     there, here = train(problem, task), train(asked.problem, Task(bucket, 6))
     assert [r.loss for r in there.records] == [r.loss for r in here.records]
