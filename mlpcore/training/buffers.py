@@ -33,12 +33,6 @@ class Buffers:
         return self.arrays[0]
 
     @property
-    def layouts(self) -> list[Layout]:
-        """How each of the arrays is laid out."""
-        network = self.network
-        return [network.layout, network.statistics_layout, *(network.layout for _ in self.moments)]
-
-    @property
     def values(self) -> list[Array]:
         """What the network itself consists of: parameters and running statistics."""
         return self.arrays[:2]
@@ -47,6 +41,12 @@ class Buffers:
     def moments(self) -> list[Array]:
         """The optimizer's state."""
         return self.arrays[2:]
+
+    @property
+    def layouts(self) -> list[Layout]:
+        """What lies where in each array."""
+        network = self.network
+        return [network.layout, network.statistics_layout, *(network.layout for _ in self.moments)]
 
     def snapshot(self, into: list[Array] | None = None) -> list[Array]:
         """Copies of all arrays, in new memory or in that of an earlier snapshot."""
@@ -78,18 +78,15 @@ class Buffers:
         index = backend.asarray(places, "int64")
         for mine, moment in zip(some.moments, self.moments, strict=True):
             taken = backend.xp.take(moment, index, axis=0)
-            # Members narrower than the rest have narrower arrays where they are on their own.
             mine[...] = some.network.layout.adapted(taken, self.network.layout)
         return some
 
     def write_back(self, some: Buffers, places: np.ndarray) -> None:
         """Take over what `select` gave away."""
-        for array, layout, part, its in zip(
-            self.arrays, self.layouts, some.arrays, some.layouts, strict=True
-        ):
-            part = layout.adapted(part, its)
-            for mine, place in enumerate(places):
-                array[int(place), ...] = part[mine, ...]
+        for array, part, mine, its in zip(self.arrays, some.arrays, self.layouts, some.layouts):
+            adapted = mine.adapted(part, its)
+            for i, place in enumerate(places):
+                array[int(place), ...] = adapted[i, ...]
 
     def memory(self) -> Memory:
         """All arrays, copied to the host, by their places."""

@@ -14,6 +14,7 @@ from mlpcore.training.early_stopping import EarlyStopping, Watch
 from mlpcore.training.errors import DivergenceError, what_happened
 from mlpcore.training.figures import figures
 from mlpcore.training.history import Epoch, History
+from mlpcore.training.interrupts import uninterrupted
 from mlpcore.training.memory import Memory, joined, part
 from mlpcore.training.progress import Bar, Progress
 from mlpcore.training.rewind import rewind
@@ -54,7 +55,8 @@ class Trainer:
         try:
             while len(history) < epochs and not self.ending:
                 epoch = self._epoch()
-                history.append(epoch)
+                with uninterrupted():
+                    self._note(epoch)
                 bar.advance(epoch)
                 self.ending = self._ending(epoch)
                 over = self.ending or len(history) == epochs
@@ -165,13 +167,17 @@ class Trainer:
             raise DivergenceError(message, epoch, step, self.history)
         warnings.warn(f"of members {sorted(members)}, {message}", RuntimeWarning, stacklevel=8)
 
-    def _ending(self, epoch: Epoch) -> str:
-        """Why training ends after this epoch, or nothing."""
+    def _note(self, epoch: Epoch) -> None:
+        """Take an epoch into everything that remembers."""
+        self.history.append(epoch)
         self.state.rate.observe(
             epoch.loss if epoch.validation_loss is None else epoch.validation_loss
         )
         if self.watch is not None:
             self.watch.observe(epoch)
+
+    def _ending(self, epoch: Epoch) -> str:
+        """Why training ends after this epoch, or nothing."""
         wishes = [callback(epoch) is True for callback in self.callbacks]
         if not self.state.active.any():
             return "early stopping"
