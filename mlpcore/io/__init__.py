@@ -4,8 +4,9 @@ from mlpcore.io.digits import digits_preprocessing, digits_table, load_digits
 from mlpcore.io.files import write_atomically
 from mlpcore.io.models import load, load_preprocessing, save
 from mlpcore.io.preprocessing import Preprocessing
+from mlpcore.io.readers import read_table
 from mlpcore.io.split import split
-from mlpcore.io.tables import Table, read_table
+from mlpcore.io.tables import Table
 
 __all__ = [
     "Preprocessing",

@@ -3,11 +3,28 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import secrets
+import stat
 from pathlib import Path
 
 StrPath = str | os.PathLike[str]
+
+#: A message that quotes more of a file than this helps nobody.
+LONGEST = 300
+
+
+def check_readable(path: StrPath) -> None:
+    """Check that a file can be read to its end; a FIFO or a device might never come to one.
+
+    Raises:
+        OSError: as the system says, or for what is no file.
+    """
+    path = Path(path)
+    if stat.S_IFMT(path.stat().st_mode) not in (stat.S_IFREG, stat.S_IFDIR):
+        raise OSError(errno.EINVAL, "got a FIFO or a device, expected a file", str(path))
+    path.open("rb").close()
 
 
 def write_atomically(path: StrPath, contents: bytes) -> None:
@@ -25,9 +42,11 @@ def write_atomically(path: StrPath, contents: bytes) -> None:
     path = Path(path)
     if path.is_dir():
         raise IsADirectoryError(f"{path}: got a directory, expected the name of a file to write")
+    if path.exists() and not path.is_file():
+        raise FileExistsError(f"{path}: got a FIFO or a device, expected a file to replace")
     if not path.parent.is_dir():
         raise FileNotFoundError(f"{path}: got no directory {str(path.parent)!r}; make it first")
-    temporary = path.with_name(f".{path.name[:64]}.{secrets.token_hex(8)}.tmp")
+    temporary = path.with_name(f".{path.name[:32]}.{secrets.token_hex(8)}.tmp")
     try:
         with temporary.open("xb") as file:
             file.write(contents)
@@ -50,3 +69,13 @@ def _flush_directory(directory: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def brief(fault: BaseException) -> str:
+    """The first line of what a library says of a file, and not all of a long one.
+
+    >>> brief(ValueError("no such thing")), brief(KeyError())
+    ('no such thing', 'KeyError')
+    """
+    line = str(fault).strip().partition("\n")[0] or type(fault).__name__
+    return line if len(line) <= LONGEST else f"{line[:LONGEST]}..."
