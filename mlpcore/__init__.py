@@ -22,8 +22,7 @@ from mlpcore.training import (
     RMSProp,
     schedules,
 )
-
-__version__ = "0.1.0"
+from mlpcore.version import __version__
 
 __all__ = [
     "MLP",
@@ -36,6 +35,7 @@ __all__ = [
     "Epoch",
     "History",
     "RMSProp",
+    "__version__",
     "check_gradients",
     "functions",
     "load",

@@ -71,11 +71,11 @@ def _flush_directory(directory: Path) -> None:
         os.close(handle)
 
 
-def brief(fault: BaseException) -> str:
-    """The first line of what a library says of a file, and not all of a long one.
+def brief(said: object) -> str:
+    """The first line of what a file, or a library about it, says; and not all of a long one.
 
     >>> brief(ValueError("no such thing")), brief(KeyError())
     ('no such thing', 'KeyError')
     """
-    line = str(fault).strip().partition("\n")[0] or type(fault).__name__
+    line = str(said).strip().partition("\n")[0] or type(said).__name__
     return line if len(line) <= LONGEST else f"{line[:LONGEST]}..."

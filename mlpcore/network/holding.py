@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import reprlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from math import prod
 from typing import Any, Self
 
 import numpy as np
@@ -71,6 +72,45 @@ class Holding:
         layouts = network.structure.layouts
         given = layouts if structure is None else structure.layouts
         network._own(*(a.adapted(values, b) for a, values, b in zip(layouts, buffers, given)))
+        return network
+
+    @classmethod
+    def from_tensors(
+        cls, configuration: Mapping[str, Any], tensors: Mapping[str, np.ndarray]
+    ) -> Self:
+        """A network in the host's memory, of what `configuration` and `tensors` tell of another.
+
+        The tensors are compared with the configuration before any memory is taken.
+
+        Raises:
+            ValueError: for tensors that do not fit; whatever else a constructor raises for
+                arguments that cannot be.
+
+        >>> import mlpcore as mc
+        >>> net = mc.MLP([4, 8, 3])
+        >>> mc.MLP.from_tensors(net.configuration, net.tensors()).sizes
+        (4, 8, 3)
+        """
+        settings = Configuration(**configuration)
+        if len(tensors) < 2 * settings.depth:
+            raise ValueError(
+                f"got {len(tensors)} tensors, expected a weight and a bias for each of the "
+                f"{settings.depth} layers"
+            )
+        structure = Structure(settings)
+        slots = [slot for layout in structure.layouts for slot in layout.slots]
+        wanted = (settings.members or 1) * sum(prod(slot.shape) for slot in slots)
+        found = sum(tensor.size for tensor in tensors.values())
+        dtypes = {tensor.dtype.name for tensor in tensors.values()}
+        if found != wanted or dtypes != {settings.dtype}:
+            raise ValueError(
+                f"got tensors of {found} numbers of {' and '.join(sorted(dtypes))}, expected "
+                f"{wanted} of {settings.dtype}"
+            )
+        lead = () if settings.members is None else (settings.members,)
+        empty = [np.zeros((*lead, layout.size)) for layout in structure.layouts]
+        network = cls._of(settings, find_backend("cpu"), empty)
+        network.set_tensors(tensors)
         return network
 
     @classmethod
@@ -173,7 +213,7 @@ class Holding:
                 found[name] = np.array(views[layer][key])
         return found
 
-    def set_tensors(self, tensors: dict[str, np.ndarray]) -> None:
+    def set_tensors(self, tensors: Mapping[str, np.ndarray]) -> None:
         """Write parameters and running statistics by name; every name must be there, no other.
 
         Raises:
@@ -200,7 +240,7 @@ class Holding:
             for name, layer, key in self._slots(layout):
                 named.views[layer][key][...] = self.backend.asarray(tensors[name], self.dtype)
 
-    def _check_padding(self, tensors: dict[str, np.ndarray]) -> None:
+    def _check_padding(self, tensors: Mapping[str, np.ndarray]) -> None:
         if self.sizes == widest(self.sizes):
             return
         inside = present(self.settings, self.structure)
