@@ -32,6 +32,11 @@ class Backend:
         """``values`` as an array of this backend; no copy where none is needed."""
         return self.xp.asarray(values, dtype=getattr(self.xp, dtype), device=self.device)
 
+    def holds(self, values: Any) -> bool:
+        """Whether ``values`` is an array that this backend's library has and NumPy has not."""
+        follows = hasattr(values, "__array_namespace__")
+        return follows and self.xp is not np and namespace(values) is self.xp
+
     def zeros(self, shape: tuple[int, ...], dtype: str) -> Array:
         """Zeros that start on a cache line."""
         if self.xp is np:

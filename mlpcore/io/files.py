@@ -37,7 +37,7 @@ def write_atomically(path: StrPath, contents: bytes) -> None:
         contents: what to write.
 
     Raises:
-        OSError: as the system says; no temporary file is left behind then.
+        OSError: as the system says, with the file's name; no temporary file is left behind then.
     """
     path = Path(path)
     if path.is_dir():
@@ -53,9 +53,11 @@ def write_atomically(path: StrPath, contents: bytes) -> None:
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)
-    except BaseException:
+    except BaseException as fault:
         with contextlib.suppress(OSError):
             temporary.unlink()
+        if isinstance(fault, OSError):
+            fault.filename = str(path)
         raise
     _flush_directory(path.parent)
 

@@ -15,6 +15,7 @@ from mlpcore.functions.class_weights import row_weights
 from mlpcore.layers import Pass
 from mlpcore.layers.layer import Views
 from mlpcore.network import by_member, inputs
+from mlpcore.network.arrays import finite_numbers
 from mlpcore.network.configuration import Configuration
 from mlpcore.network.heads import HEADS
 from mlpcore.network.holding import Holding
@@ -65,8 +66,13 @@ class Network(Holding):
             dz = layer.backward(dz, kept, own, gradient, run)
 
     def forward(self, X: Any) -> Array:
-        """The logits, ``(..., n, n_out)``, computed in pieces of bounded memory."""
-        return self._in_pieces(X, lambda logits: logits)
+        """The logits, ``(..., n, n_out)``, computed in pieces of bounded memory.
+
+        Raises:
+            ValueError, TypeError: for features that do not fit, or that are too large to compute
+                with; the message names them.
+        """
+        return self._answer(X, lambda logits: logits)
 
     def predict(self, X: Any, *, reduce: str | None = None) -> Array:
         """The output activations: probabilities or values, ``(..., n, n_out)``.
@@ -87,17 +93,20 @@ class Network(Holding):
         (2, 3)
         """
         if reduce is None:
-            return self._in_pieces(X, self.head.link)
+            return self._answer(X, self.head.link)
         over_members = choose("reduce", reduce, REDUCTIONS)
         if self.members is None:
             raise TypeError(f"got reduce={reduce!r} for a single network, expected a stack")
         xp = self.backend.xp
-        return self._in_pieces(X, lambda logits: over_members(xp, self.head.link(logits)))
+        return self._answer(X, lambda logits: over_members(xp, self.head.link(logits)))
 
     def loss(self, X: Any, y: Any, *, sample_weight: Any = None, class_weight: Any = None) -> Any:
         """The sample-weighted mean loss as in prediction: a number, or ``(members,)``."""
         x, target, weight = self.prepare(X, y, sample_weight, class_weight)
-        return self.loss_function(self.forward(x), target, weight, **self.loss_settings)
+        with np.errstate(all="ignore"):
+            loss = self.loss_function(self.infer(x), target, weight, **self.loss_settings)
+        inputs.check_loss(loss, self.backend, self.dtype)
+        return loss
 
     def loss_and_gradients(
         self,
@@ -121,11 +130,12 @@ class Network(Holding):
         run = Pass(training=True, draws=self.identity.keys, step=step)
         g = Parameters(self.backend.zeros(tuple(self.parameters.shape), self.dtype), self.layout)
         p, s = self.values.views, self.statistics.views
-        logits, saved = self.propagate(x, p, s, run)
-        loss, dz = self.loss_function.value_and_gradient(
-            logits, target, weight, **self.loss_settings
-        )
-        self.backpropagate(dz, saved, p, g.views, run)
+        with np.errstate(all="ignore"):
+            logits, saved = self.propagate(x, p, s, run)
+            loss, dz = self.loss_function.value_and_gradient(
+                logits, target, weight, **self.loss_settings
+            )
+            self.backpropagate(dz, saved, p, g.views, run)
         return loss, g
 
     def prepare(
@@ -152,14 +162,25 @@ class Network(Holding):
         """
         counted = target if counted is None else counted
         shares = inputs.class_weights(class_weight, counted, self.sizes[-1], self.head)
-        return row_weights(target, self.backend.asarray(shares, self.dtype), weight)
+        shares = finite_numbers("class_weight", shares, self.backend, self.dtype)
+        with np.errstate(over="ignore"):
+            return row_weights(target, shares, weight)
 
-    def _in_pieces(self, X: Any, finish: Callable[[Array], Array]) -> Array:
-        """``finish(logits)`` of all rows, ``(..., n, k)``, some of them at a time."""
-        x = inputs.features(X, self.sizes[0], self.members, self.backend, self.dtype)
+    def infer(self, x: Array, finish: Callable[[Array], Array] = lambda logits: logits) -> Array:
+        """``finish(logits)`` of features as `prepare` makes them, some rows at a time.
+
+        What leaves the finite numbers is found by its value, so NumPy need not warn of it.
+        """
         p, s = self.values.views, self.statistics.views
-        found = [finish(self.propagate(piece, p, s, Pass())[0]) for piece in self._pieces(x)]
+        with np.errstate(all="ignore"):
+            found = [finish(self.propagate(piece, p, s, Pass())[0]) for piece in self._pieces(x)]
         return found[0] if len(found) == 1 else self.backend.xp.concat(found, axis=-2)
+
+    def _answer(self, X: Any, finish: Callable[[Array], Array]) -> Array:
+        x = inputs.features(X, self.sizes[0], self.members, self.backend, self.dtype)
+        outputs = self.infer(x, finish)
+        inputs.check_outputs(outputs, self.backend, self.dtype)
+        return outputs
 
     def _pieces(self, x: Array) -> Iterator[Array]:
         row = max(widest(self.sizes)) * (self.members or 1) * (4 if self.dtype == "float32" else 8)

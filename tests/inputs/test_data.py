@@ -76,6 +76,24 @@ BAD_X = {
     ),
     "ragged X": Bad(("X", "rectangular"), {"X": [[1, 2, 3], [1, 2]]}, error=TypeError),
     "no X": Bad(("X",), {"X": None}),
+    "words among objects": Bad(
+        ("X of dtype object", "'0.5'", "real numbers"),
+        {"X": np.array([[0.5, "0.5", 1]], dtype=object)},
+        error=TypeError,
+    ),
+    "complex numbers among objects": Bad(
+        ("X of dtype object", "1j", "real numbers"),
+        {"X": np.array([[0.5, 1j, np.complex128(1)]], dtype=object)},
+        error=TypeError,
+    ),
+    "integers beyond float64": Bad(
+        ("X of dtype object", "real numbers"), {"X": [[10**400, 1, 2]]}, error=TypeError
+    ),
+    "masked rows of X": Bad(
+        ("masked X", "plain array", "fill"),
+        {"X": list(np.ma.masked_greater(X, 1))},
+        error=TypeError,
+    ),
     "masked X": Bad(
         ("masked X", "plain array", "fill"), {"X": np.ma.masked_greater(X, 1)}, error=TypeError
     ),
@@ -95,6 +113,16 @@ BAD_Y = {
         )
         for value in INFINITIES
     },
+    **{
+        f"labels of {value:g}": Bad(("y with labels from", "0 to 2"), {"y": np.full(ROWS, value)})
+        for value in (2.0**63, 1e30, -1e300)
+    },
+    "masked labels": Bad(
+        ("masked y", "plain array"), {"y": np.ma.masked_equal(LABELS, 1)}, error=TypeError
+    ),
+    "masked values": Bad(
+        ("masked y", "plain array"), {"y": np.ma.masked_less(VALUES, 0.5)}, REGRESSION, TypeError
+    ),
     "words as labels": Bad(
         ("y of dtype", "real numbers"), {"y": LABELS.astype(str)}, error=TypeError
     ),
@@ -154,6 +182,22 @@ BAD_WEIGHTS = {
         {"sample_weight": with_value(np.ones(7), 3, -1.0)},
     ),
     "no weight at all": Bad(("sample_weight of zeros", "positive"), {"sample_weight": np.zeros(7)}),
+    "weights that add up beyond float32": Bad(
+        ("sample_weight", "beyond float32", "finite sum"), {"sample_weight": np.full(7, 1e38)}
+    ),
+    "class weights that add up beyond float32": Bad(
+        ("class_weight", "beyond float32", "finite sum"), {"class_weight": [1e38, 1e38, 1e38]}
+    ),
+    "weights whose products are beyond float32": Bad(
+        ("class_weight", "beyond float32", "finite sum"),
+        {"sample_weight": np.full(7, 1e20), "class_weight": [1e20, 1e20, 1e20]},
+    ),
+    "a class weight beyond float32": Bad(
+        ("class_weight", "beyond float32"), {"class_weight": {1: 1e39}}
+    ),
+    "a masked class weight": Bad(
+        ("class_weight", "3 finite"), {"class_weight": np.ma.masked_equal([1.0, 2.0, 3.0], 2.0)}
+    ),
     "no weight for a member": Bad(
         ("sample_weight of zeros", "positive"),
         {"sample_weight": np.stack([np.ones(7), np.zeros(7)])},
@@ -235,8 +279,29 @@ def test_features_that_do_not_fit(bad: Bad, method: str, refused: Any, unchanged
 def test_validation_data_that_do_not_fit(bad: Bad, refused: Any, unchanged: Any) -> None:
     net = network(bad)
     data = good(net) | bad.data
-    with unchanged(net), refused(bad.error, *bad.words):
+    with unchanged(net), refused(bad.error, "validation_data", *bad.words):
         net.fit(**good(net), validation_data=(data["X"], data["y"]))
+
+
+@pytest.mark.parametrize("method", ["predict", "forward"])
+def test_features_too_large_to_compute_with(method: str, refused: Any, unchanged: Any) -> None:
+    net = mc.MLP([FEATURES, 4, OUTPUTS])
+    with unchanged(net), refused(ValueError, "X", "NaN or infinite in float32", "row 4", "float64"):
+        getattr(net, method)(with_value(X, (4, slice(None)), 3e38))
+
+
+def test_targets_too_large_to_compute_with(refused: Any) -> None:
+    net = mc.MLP([FEATURES, 4, OUTPUTS], output="identity")
+    with refused(ValueError, "X and y", "NaN or infinite in float32", "float64"):
+        net.loss(X, VALUES * 1e38)
+
+
+def test_a_broken_member_does_not_silence_the_others() -> None:
+    stack = mc.MLP([FEATURES, 4, OUTPUTS], members=3)
+    stack.parameters[1] = np.nan
+    predicted = stack.predict(X)
+    np.testing.assert_array_equal(np.isfinite(predicted).all(axis=(1, 2)), [True, False, True])
+    np.testing.assert_array_equal(np.isfinite(stack.loss(X, LABELS)), [True, False, True])
 
 
 def test_sparse_features(refused: Any) -> None:
