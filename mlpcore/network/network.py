@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Self
 
 import numpy as np
@@ -142,30 +142,32 @@ class Network:
         """The constructor's arguments, all but the backend, as JSON can hold them."""
         return self.settings.as_json()
 
-    def tensors(self) -> dict[str, np.ndarray]:
-        """Host copies of every parameter and running statistic by name, ``layers.0.weight``."""
-        found = {}
-        for buffer, layout in (
-            (self.parameters, self.layout),
-            (self.statistics.flat, self.statistics_layout),
-        ):
-            views = layout.views(self.backend.to_numpy(buffer))
-            for name, layer, key in self._slots(layout):
-                found[name] = np.array(views[layer][key])
-        return found
+    @property
+    def named(self) -> dict[str, Array]:
+        """Views of every parameter and running statistic by name, ``layers.0.weight``.
 
-    def set_tensors(self, tensors: dict[str, np.ndarray]) -> None:
+        The affine layers are counted from 0; what normalizes behind one bears its number.
+        """
+        affine = np.cumsum([isinstance(layer, Affine) for layer in self.layers]) - 1
+        return {
+            f"layers.{affine[layer]}.{name}": array
+            for values in (self.values, self.statistics)
+            for layer, views in enumerate(values.views)
+            for name, array in views.items()
+        }
+
+    def tensors(self) -> dict[str, np.ndarray]:
+        """Host copies of every parameter and running statistic by name."""
+        return {name: np.array(self.backend.to_numpy(view)) for name, view in self.named.items()}
+
+    def set_tensors(self, tensors: Mapping[str, np.ndarray]) -> None:
         """Write parameters and running statistics by name; every name must be there, no other.
 
         Raises:
             ValueError: for names or shapes that are not this network's.
         """
-        lead = self.identity.seeds.shape
-        expected = {
-            name: (*lead, *slot.shape)
-            for layout in (self.layout, self.statistics_layout)
-            for (name, _, _), slot in zip(self._slots(layout), layout.slots)
-        }
+        named = self.named
+        expected = {name: tuple(view.shape) for name, view in named.items()}
         got = {name: tuple(value.shape) for name, value in tensors.items()}
         if got != expected:
             wrong = sorted(set(got.items()) ^ set(expected.items()))[0]
@@ -173,12 +175,8 @@ class Network:
                 f"got tensors that are not this network's, first {wrong[0]} of shape "
                 f"{got.get(wrong[0])}, expected {expected.get(wrong[0])}"
             )
-        for named, layout in (
-            (self.values, self.layout),
-            (self.statistics, self.statistics_layout),
-        ):
-            for name, layer, key in self._slots(layout):
-                named.views[layer][key][...] = self.backend.asarray(tensors[name], self.dtype)
+        for name, view in named.items():
+            view[...] = self.backend.asarray(tensors[name], self.dtype)
 
     def to(self, backend: Any) -> Self:
         """The same network on another backend, its values copied."""
@@ -332,12 +330,6 @@ class Network:
         rows = max(PIECE_BYTES // row, 1)
         for start in range(0, max(x.shape[-2], 1), rows):
             yield x[..., start : min(start + rows, x.shape[-2]), :]
-
-    def _slots(self, layout: Layout) -> Iterator[tuple[str, int, str]]:
-        """Each slot's public name, ``layers.N.name`` with N counting the affine layers from 0."""
-        affine = np.cumsum([isinstance(layer, Affine) for layer in self.layers]) - 1
-        for slot in layout.slots:
-            yield f"layers.{affine[slot.layer]}.{slot.name}", slot.layer, slot.name
 
     @property
     def _buffers(self) -> tuple[Array, Array]:
