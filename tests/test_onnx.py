@@ -108,6 +108,29 @@ def test_parameters_of_activations(tmp_path: Path, activation: str, dtype: str) 
     assert_same(net, tmp_path / "net.onnx", 3 * rows(net, 50))
 
 
+def mixed_stack(dtype: str) -> mc.MLP:
+    """Members with activations, slopes and widths each of their own."""
+    names = [*activations.__all__, 'gelu(approximate="tanh")', "elu(alpha=0.3)"]
+    slopes = [0.1 * number for number in range(len(names))]
+    net = mc.MLP(
+        [5, range(3, 3 + len(names)), 6, 3],
+        activation=[np.array(names), f"leaky_relu(negative_slope={slopes})"],
+        normalization="batch",
+        members=len(names),
+        dtype=dtype,
+    )
+    X, y = np.random.default_rng(0).uniform(-1, 1, (60, 5)), np.arange(60) % 3
+    net.fit(X, y, epochs=3, batch_size=20, optimizer=mc.SGD(0.05), progress=False)
+    return net
+
+
+def test_members_of_several_kinds(tmp_path: Path, dtype: str) -> None:
+    net = mixed_stack(dtype)
+    net.export_onnx(tmp_path / "net.onnx")
+    for n in (17, 1, 0):
+        assert_same(net, tmp_path / "net.onnx", rows(net, n))
+
+
 @settings(max_examples=30, deadline=None)
 @given(
     hidden=st.lists(
@@ -242,7 +265,8 @@ def test_preprocessing_of_a_quantity(
         expected = preprocessing.target.decode(net.predict(preprocessing.transform(table)))
         assert outputs["predictions"].dtype == np.float64
         assert outputs["predictions"].shape == expected.shape
-        np.testing.assert_allclose(outputs["predictions"], expected, rtol=1e-6)
+        unit = preprocessing.target.deviation
+        np.testing.assert_allclose(outputs["predictions"], expected, rtol=1e-6, atol=1e-6 * unit)
 
 
 @pytest.mark.parametrize(

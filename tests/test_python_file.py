@@ -95,6 +95,25 @@ def test_every_head_and_normalization(
         assert_same(net, module, X)
 
 
+def test_members_of_several_kinds(tmp_path: Path, dtype: str) -> None:
+    names = [*activations.__all__, 'gelu(approximate="tanh")', "elu(alpha=0.3)"]
+    slopes = [0.1 * number for number in range(len(names))]
+    net = mc.MLP(
+        [5, range(3, 3 + len(names)), 6, 3],
+        activation=[np.array(names), f"leaky_relu(negative_slope={slopes})"],
+        normalization="batch",
+        members=len(names),
+        dtype=dtype,
+    )
+    X, y = np.random.default_rng(0).uniform(-1, 1, (60, 5)), np.arange(60) % 3
+    net.fit(X, y, epochs=3, batch_size=20, optimizer=mc.SGD(0.05), progress=False)
+    net.export_python(tmp_path / "net.py")
+    module = loaded(tmp_path / "net.py")
+    assert doctest.testmod(module).failed == 0
+    for n in (17, 1, 0):
+        assert_same(net, module, rows(net, n))
+
+
 @settings(max_examples=30, deadline=None)
 @given(
     hidden=st.lists(
@@ -251,7 +270,8 @@ def test_preprocessing(tmp_path: Path, answers: np.ndarray, members: int | None)
     if output == "softmax":
         np.testing.assert_array_equal(got, expected)
     else:
-        np.testing.assert_allclose(got, expected, rtol=1e-6)
+        unit = preprocessing.target.deviation
+        np.testing.assert_allclose(got, expected, rtol=1e-6, atol=1e-6 * unit)
     none = {name: column[:0] for name, column in TABLE.items()}
     assert module.predict_table(none).shape == (*expected.shape[:-1], 0)
     file = tmp_path / "data.csv"
@@ -289,7 +309,7 @@ def test_two_things_of_one_name_cannot_share_a_file() -> None:
     def relu() -> None:
         pass
 
-    sources = Sources()
+    sources = Sources("predict")
     sources.add(activations.relu)
     with pytest.raises(ValueError, match="got two different relu"):
         sources.add(relu)

@@ -167,3 +167,10 @@ def test_a_state_of_other_layers(change: Any, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         net.load_torch_state_dict(state)
     np.testing.assert_array_equal(net.parameters, before)
+
+
+def test_members_of_widths_of_their_own() -> None:
+    stack = mc.MLP([4, (3, 5), 2], members=2)
+    with pytest.raises(ValueError, match=r"take each member by itself, stack\[member\]"):
+        stack.torch_state_dict()
+    assert stack[0].torch_state_dict()["0.weight"].shape == (3, 4)

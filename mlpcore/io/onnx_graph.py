@@ -15,6 +15,7 @@ from numpy.lib.mixins import NDArrayOperatorsMixin
 
 from mlpcore.backend.dispatch import Primitive
 from mlpcore.backend.extras import require, version
+from mlpcore.backend.memory import address
 from mlpcore.backend.workspace import Symbol
 
 #: Primitives that ONNX has, and its names for their parameters.
@@ -87,6 +88,11 @@ class Value(NDArrayOperatorsMixin):
         """NumPy's dtype."""
         return self.example.dtype
 
+    @property
+    def device(self) -> Any:
+        """NumPy's device."""
+        return self.example.device
+
     def __array_namespace__(self, api_version: str | None = None) -> Any:
         return np
 
@@ -117,8 +123,13 @@ class Value(NDArrayOperatorsMixin):
         return self.graph.node("Cast", self.example.astype(dtype), self, to=kind)
 
 
-def _where(condition: Value, x: Any, y: Any) -> Value:
-    return condition.graph.compute("Where", np.where, condition, x, y)
+def _where(condition: Any, x: Any, y: Any) -> Value:
+    graph: Graph = next(a.graph for a in (condition, x, y) if isinstance(a, Value))
+    return graph.compute("Where", np.where, condition, x, y)
+
+
+def _taken(x: Value, places: np.ndarray, axis: int) -> Value:
+    return x.graph.node("Gather", np.take(x.example, places, axis=axis), x, places, axis=axis)
 
 
 def _concatenated(values: Sequence[Value], axis: int) -> Value:
@@ -157,6 +168,7 @@ FUNCTIONS: dict[Any, Callable[..., Any]] = {
     np.concat: _concatenated,
     np.mean: _mean,
     np.ones_like: lambda x: np.ones((), x.dtype),
+    np.take: _taken,
     np.var: _variance,
     np.where: _where,
     np.zeros_like: lambda x: np.zeros((), x.dtype),
@@ -176,7 +188,7 @@ class Graph:
         """Start with the arrays that shall keep their names."""
         self._onnx = require("onnx", "onnx")
         self.helper = self._onnx.helper
-        self._names = {_place(array): name for name, array in named.items()}
+        self._names = {address(array): name for name, array in named.items()}
         self._taken: set[str] = set()
         self._numbers: dict[Any, str] = {}
         self._initializers: list[Any] = []
@@ -220,9 +232,11 @@ class Graph:
 
     def compute(self, operator: str, function: Callable[..., Any], *arrays: Any) -> Value:
         """A node of numbers of one type, to which plain numbers are brought."""
-        real = [a.dtype for a in arrays if isinstance(a, (Value, np.ndarray))]
-        dtype = next(dtype for dtype in real if dtype.kind == "f")
-        values = [a if isinstance(a, Value) else np.asarray(a, dtype=dtype) for a in arrays]
+        typed = [a.dtype for a in arrays if isinstance(a, (Value, np.ndarray))]
+        dtype = next(dtype for dtype in typed if dtype.kind == "f")
+        values = [
+            a if isinstance(a, (Value, np.ndarray)) else np.asarray(a, dtype=dtype) for a in arrays
+        ]
         with np.errstate(all="ignore"):
             example = function(*(v.example if isinstance(v, Value) else v for v in values))
         return self.node(operator, example, *values)
@@ -293,7 +307,7 @@ class Graph:
         number = array.ndim == 0 and (array.dtype.str, array.tobytes())
         if number in self._numbers:
             return self._numbers[number]
-        name = self._fresh(self._names.get(_place(array), "constant"))
+        name = self._fresh(self._names.get(address(array), "constant"))
         self._initializers.append(self._onnx.numpy_helper.from_array(array, name))
         if number:
             self._numbers[number] = name
@@ -310,8 +324,3 @@ class Graph:
     def _described(self, name: str, dtype: Any, shape: tuple[Any, ...]) -> Any:
         kind = self.helper.np_dtype_to_tensor_dtype(np.dtype(dtype))
         return self.helper.make_tensor_value_info(name, kind, shape)
-
-
-def _place(array: np.ndarray) -> int:
-    """Where an array's first number is: the same for a view with further axes of length one."""
-    return int(array.ctypes.data)

@@ -15,10 +15,10 @@ import numpy as np
 MISSING = ("", "#N/A", "<NA>", "N/A", "NA", "NULL", "NaN", "None", "n/a", "nan", "null")
 
 
-def unpacked(text: str, dtype: str, shapes: Sequence[tuple[int, ...]]) -> list[np.ndarray]:
+def unpacked(dtype: str, shapes: Sequence[tuple[int, ...]], text: str) -> list[np.ndarray]:
     """Arrays of these shapes, one behind the other, from base64.
 
-    >>> unpacked("AACAPwAAAEA=", "<f4", [(1,), (1, 1)])
+    >>> unpacked("<f4", [(1,), (1, 1)], "AACAPwAAAEA=")
     [array([1.], dtype=float32), array([[2.]], dtype=float32)]
     """
     flat = np.frombuffer(base64.b64decode(text), dtype=dtype)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Iterable, Mapping
+from textwrap import fill
 from typing import Any
 
 import numpy as np
 
 from mlpcore.backend.dispatch import Primitive, results
 from mlpcore.backend.extras import version
+from mlpcore.backend.memory import address
 from mlpcore.backend.workspace import Symbol
 from mlpcore.io import predictor
 from mlpcore.io.features import Feature, Number, one_hot_texts, standardised
@@ -19,6 +21,8 @@ from mlpcore.io.sources import Sources
 from mlpcore.io.targets import Classes, Target, in_own_unit, most_probable
 from mlpcore.layers import Pass
 from mlpcore.network import Network
+
+LINE = 100
 
 
 def export_python(
@@ -59,11 +63,13 @@ class Script:
     Attributes:
         sources: of the functions that the lines call.
         lines: one for each call.
+        constants: what the members have each their own of.
     """
 
     def __init__(self, sources: Sources) -> None:
         self.sources = sources
         self.lines: list[str] = []
+        self.constants: list[str] = []
         self._variables = 0
 
     def fresh(self) -> str:
@@ -79,19 +85,27 @@ class Script:
         self, primitive: Primitive, arrays: tuple[Any, ...], out: Any, parameters: dict[str, Any]
     ) -> Any:
         """Write a call down."""
+        given = [array.name for array in arrays]
+        given += [f"{key}={self._literal(key, value)}" for key, value in parameters.items()]
         places, returned = results(primitive, arrays, out, self.unnamed)
         # Of several results only the first is needed to predict.
         places[0].name = self.fresh()
-        given = [array.name for array in arrays]
-        given += [f"{key}={value!r}" for key, value in parameters.items()]
         call = f"{self.sources.add(primitive)}({', '.join(given)})"
         self.lines.append(f"{', '.join(place.name for place in places)} = {call}")
         return returned
 
+    def _literal(self, key: str, value: Any) -> str:
+        if not isinstance(value, np.ndarray):
+            return repr(value)
+        name = f"{key}_{len(self.constants)}"
+        text = f"{name} = np.array({value.tolist()})"
+        self.constants.append(fill(text, LINE, subsequent_indent="    "))
+        return name
+
 
 def _file(network: Network, preprocessing: Preprocessing | None) -> str:
     """The whole file."""
-    sources = Sources()
+    sources = Sources("forward", "predict", "features", "decode", "predict_table")
     parts = [*_network(network, sources)]
     if preprocessing:
         preprocessing.check_fits(network.sizes)
@@ -115,10 +129,10 @@ from __future__ import annotations
 def _network(network: Network, sources: Sources) -> Iterable[str]:
     """``forward`` and ``predict``."""
     script = Script(sources)
-    named = {id(array): _identifier(name) for name, array in network.named.items()}
+    named = {address(array): _identifier(name) for name, array in network.named.items()}
     p, s = (
         [
-            {key: Variable(named[id(array)], array, script) for key, array in views.items()}
+            {key: Variable(named[address(array)], array, script) for key, array in views.items()}
             for views in values.views
         ]
         for values in (network.values, network.statistics)
@@ -128,6 +142,7 @@ def _network(network: Network, sources: Sources) -> Iterable[str]:
     logits, _ = network.propagate(x, p, s, Pass())
     stack = "" if network.members is None else f"{network.members}, "
     shapes = f"``({stack}n, {network.sizes[-1]})``, of rows ``(n, {network.sizes[0]})``"
+    yield from script.constants
     lines = (check, *script.lines, f"return {logits.name}")
     yield _function("forward(X: Any)", f"The logits, {shapes}.", lines)
     script.lines.clear()
@@ -172,9 +187,8 @@ def _parameters(named: Mapping[str, np.ndarray], sources: Sources) -> str:
     names = "".join(f"    {name},\n" for name in arrays)
     shapes = "".join(f"        {array.shape},\n" for array in little)
     return (
-        f'PARAMETERS = """\n{text}"""\n'
         f"(\n{names}) = {sources.add(predictor.unpacked)}(\n"
-        f'    PARAMETERS,\n    "{little[0].dtype.str}",\n    [\n{shapes}    ],\n)'
+        f'    "{little[0].dtype.str}",\n    [\n{shapes}    ],\n    """\n{text}""",\n)'
     )
 
 

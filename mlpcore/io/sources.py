@@ -16,11 +16,12 @@ PLAIN = (
     (r"\n +xp = namespace\([^)]*\)", ""),
     (r"\bnamespace\([^)]*\)", "np"),
     (r"\bxp\.", "np."),
-    (r"\.reference\(", "("),
+    (r"\.reference\b", ""),
     (r"\bArray\b", "np.ndarray"),
+    (r"\bPrimitive\b", "Any"),
 )
 #: What these replacements leave nothing of.
-GONE = {"namespace", "Array"}
+GONE = {"namespace", "Array", "Primitive"}
 
 
 class Sources:
@@ -34,11 +35,12 @@ class Sources:
     def tanh(x: np.ndarray) -> np.ndarray: ... return np.tanh(x)
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *taken: str) -> None:
+        """Start with the names that the file gives away by itself."""
         self._modules = {"numpy as np", "sys"}
         self._members = {"typing": {"Any"}}
         self._definitions: dict[str, str] = {}
-        self._objects: dict[str, Any] = {}
+        self._objects: dict[str, Any] = dict.fromkeys(taken)
 
     @property
     def imports(self) -> str:
@@ -65,7 +67,7 @@ class Sources:
             source = inspect.getsource(body)
             (tree,) = ast.parse(source).body
             self._add_used(tree, module)
-            self._definitions[name] = _plain(_from_line(source, tree.lineno))
+            self._definitions[name] = _plain(_from_line(source, tree.lineno), module)
         return name
 
     def _add_used(self, tree: ast.AST, module: Any) -> None:
@@ -76,15 +78,20 @@ class Sources:
         for name in names:
             if name.id not in own | GONE:
                 self._add_name(name.id, module)
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+                origin = vars(module).get(node.value.id)
+                if _is_of_the_library(origin):
+                    self.add(getattr(origin, node.attr))
 
     def _add_name(self, name: str, module: Any) -> None:
         value = vars(module).get(name)
-        if isinstance(value, ModuleType):
+        if isinstance(value, ModuleType) and not _is_of_the_library(value):
             alias = "" if value.__name__ == name else f" as {name}"
             self._modules.add(f"{value.__name__}{alias}")
         elif isinstance(value, (Primitive, FunctionType)):
             self.add(value)
-        elif name in vars(module):
+        elif name in vars(module) and not isinstance(value, ModuleType):
             self._add_other(name, value, module)
 
     def _add_other(self, name: str, value: Any, module: Any) -> None:
@@ -99,7 +106,7 @@ class Sources:
                 first = node.lineno - 1
                 while lines[first - 1].startswith("#:"):
                     first -= 1
-                self._definitions[name] = "\n".join(lines[first:])
+                self._definitions[name] = _plain("\n".join(lines[first:]), module)
 
     def _is_new(self, name: str, value: Any) -> bool:
         """Whether a name is not there yet; two things of one name cannot share a file."""
@@ -120,7 +127,13 @@ def _from_line(source: str, line: int) -> str:
     return "".join(source.splitlines(keepends=True)[line - 1 :]).rstrip()
 
 
-def _plain(source: str) -> str:
+def _is_of_the_library(value: Any) -> bool:
+    return isinstance(value, ModuleType) and value.__name__.startswith("mlpcore.")
+
+
+def _plain(source: str, module: Any) -> str:
+    for alias in (name for name, value in vars(module).items() if _is_of_the_library(value)):
+        source = re.sub(rf"\b{alias}\.(?=\w)", "", source)
     for pattern, replacement in PLAIN:
         source = re.sub(pattern, replacement, source)
     return source

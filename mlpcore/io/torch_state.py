@@ -9,6 +9,7 @@ import numpy as np
 
 from mlpcore.backend.memory import to_numpy
 from mlpcore.network import Network
+from mlpcore.network.sizes import widest
 
 #: A parameter or statistic of a layer, and what Torch calls it.
 NAMES = {
@@ -35,7 +36,10 @@ def torch_state_dict(network: Network) -> dict[str, np.ndarray]:
         network: a single network or a stack, on any backend.
 
     Returns:
-        Copies in the host's memory, in Torch's order.
+        Copies in the host's memory.
+
+    Raises:
+        ValueError: for members of widths of their own.
 
     >>> import mlpcore as mc
     >>> {name: array.shape for name, array in torch_state_dict(mc.MLP([4, 3, 2])).items()}
@@ -75,6 +79,11 @@ def load_torch_state_dict(network: Network, state: Mapping[str, Any]) -> None:
 
 def _views(network: Network) -> Iterator[tuple[str, Any]]:
     """Views into the network's buffers by Torch's names, the weights transposed."""
+    if network.sizes != widest(network.sizes):
+        raise ValueError(
+            f"got widths that differ by member, {network.sizes[1:-1]}, expected one for all, as "
+            "Torch's modules have it; take each member by itself, stack[member]"
+        )
     transposed = network.backend.xp.matrix_transpose
     kinds = zip(network.values.views, network.statistics.views)
     for layer, (parameters, statistics) in enumerate(kinds):
