@@ -275,7 +275,7 @@ def assert_same_neighbours(recorded: mc.MLP, functional: mc.MLP) -> None:
 
 def assert_same_early_stops(recorded: mc.MLP, functional: mc.MLP) -> None:
     validation = (-X, np.roll(LABELS, 1))
-    settings: dict[str, Any] = {"validation_data": validation, "early_stopping": 2, "epochs": 30}
+    settings: dict[str, Any] = {"validation_data": validation, "early_stopping": 2, "epochs": 60}
     optimizer = mc.Adam([0.001, 0.1, 0.3], epsilon=1e-2)
     ours = fit(recorded, True, optimizer=optimizer, **settings)
     theirs = fit(functional, False, optimizer=optimizer, **settings)

@@ -13,7 +13,7 @@ import numpy as np
 from mlpcore.backend.checks import whole_number
 
 
-def checked_sizes(sizes: Sequence[Any], members: int | None) -> tuple[Any, ...]:
+def checked_sizes(sizes: Any, members: int | None) -> tuple[Any, ...]:
     """Positive integers, or for a hidden layer a tuple with one a member where they differ.
 
     Raises:
