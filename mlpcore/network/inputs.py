@@ -24,19 +24,37 @@ def as_numbers(name: str, values: Any, backend: Backend, dtype: str) -> Array:
         TypeError: for what is not an array of real numbers.
         ValueError: for NaN or an infinity, also one that arises in the conversion.
     """
+    return converted(name, readable(name, values), backend, dtype)
+
+
+def readable(name: str, values: Any) -> Array:
+    """``values`` as an array of real numbers, where nothing is copied that is one already."""
     if not hasattr(values, "__array_namespace__") or isinstance(values, np.ndarray):
-        values = _host_numbers(name, values)
+        return _host_numbers(name, values)
+    return values
+
+
+def converted(name: str, values: Array, backend: Backend, dtype: str, *, first: int = 0) -> Array:
+    """What is `readable`, contiguous and in ``dtype``; its rows are those from ``first`` on."""
+    if isinstance(values, np.ndarray):
         with np.errstate(over="ignore"):
             values = np.ascontiguousarray(values, dtype=dtype)
     array = backend.asarray(values, dtype)
-    finite = backend.xp.isfinite(array)
-    if not bool(backend.xp.all(finite)):
-        where = tuple(int(i) for i in np.argwhere(~backend.to_numpy(finite))[0])
-        raise ValueError(
-            f"got {name} with a value that is NaN, infinite or beyond {dtype} at index "
-            f"{where}, expected finite numbers; fill or drop such rows first"
-        )
+    check_finite(name, array, backend, dtype, first=first)
     return array
+
+
+def check_finite(name: str, array: Array, backend: Backend, dtype: str, *, first: int = 0) -> None:
+    """Refuse NaN and infinities; the rows are those from ``first`` on."""
+    finite = backend.xp.isfinite(array)
+    if bool(backend.xp.all(finite)):
+        return
+    where = [int(i) for i in np.argwhere(~backend.to_numpy(finite))[0]]
+    where[max(len(where) - 2, 0)] += first
+    raise ValueError(
+        f"got {name} with a value that is NaN, infinite or beyond {dtype} at index "
+        f"{tuple(where)}, expected finite numbers; fill or drop such rows first"
+    )
 
 
 def _host_numbers(name: str, values: Any) -> np.ndarray:
@@ -68,7 +86,15 @@ def features(
     X: Any, n_features: int, members: int | None, backend: Backend, dtype: str, *, rows: int = 0
 ) -> Array:
     """``X`` as ``(n, n_features)``, or ``(members, n, n_features)``, of ``rows`` or more."""
-    array = as_numbers("X", X, backend, dtype)
+    array = readable_features(X, n_features, members)
+    if array.shape[-2] < rows:
+        raise ValueError(f"got X with {array.shape[-2]} rows, expected at least {rows}")
+    return converted("X", array, backend, dtype)
+
+
+def readable_features(X: Any, n_features: int, members: int | None) -> Array:
+    """``X`` with its shape checked, but neither its numbers nor their type."""
+    array = readable("X", X)
     shape = tuple(array.shape)
     stacked = members is not None and len(shape) == 3 and shape[0] == members
     if len(shape) != 2 and not stacked:
@@ -82,8 +108,6 @@ def features(
             f"got X with {shape[-1]} features, expected the {n_features} that the network has as "
             "inputs; check the columns, or build the network with sizes[0] = X.shape[1]"
         )
-    if shape[-2] < rows:
-        raise ValueError(f"got X with {shape[-2]} rows, expected at least {rows}")
     return array
 
 

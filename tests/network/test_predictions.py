@@ -1,8 +1,6 @@
-"""Predictions: against Torch, in pieces of bounded memory, of no rows, and of an ensemble."""
+"""Predictions: against Torch, and what is made of them."""
 
 from __future__ import annotations
-
-import tracemalloc
 
 import numpy as np
 import pytest
@@ -57,38 +55,6 @@ def test_predictions_agree_with_torch(
         for ours, theirs in ((logits, z), (predictions, y)):
             mine = ours if member is None else ours[member]
             np.testing.assert_allclose(mine, theirs.numpy(), rtol=1e-9)
-
-
-@either
-def test_a_long_input_goes_through_in_pieces(
-    members: int | None, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    net = scrambled([4, 5, 3], normalization="batch", members=members)
-    for leading in [()] if members is None else [(), (members,)]:
-        whole = net.forward(features(4, *leading))
-        monkeypatch.setattr("mlpcore.network.network.PIECE_BYTES", 3 * 5 * 8 * (members or 1))
-        assert [piece.shape[-2] for piece in net._pieces(features(4, *leading))] == [3, 3, 1]
-        np.testing.assert_allclose(net.forward(features(4, *leading)), whole, rtol=1e-12)
-        monkeypatch.undo()
-
-
-def test_pieces_bound_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    net = mc.MLP([2, 256, 2])
-    X = np.zeros((20_000, 2), dtype=np.float32)
-    monkeypatch.setattr("mlpcore.network.network.PIECE_BYTES", 1 << 20)
-    tracemalloc.start()
-    try:
-        net.predict(X)
-        _, peak = tracemalloc.get_traced_memory()
-    finally:
-        tracemalloc.stop()
-    assert peak < 20_000 * 256 * 4 / 2
-
-
-@either
-def test_no_rows_give_no_predictions(members: int | None) -> None:
-    net = mc.MLP([4, 5, 3], members=members, normalization="batch")
-    assert net.predict(np.zeros((0, 4))).shape == (*(() if members is None else (members,)), 0, 3)
 
 
 @either
