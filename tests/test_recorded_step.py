@@ -321,9 +321,9 @@ class Tape:
     def finish(self) -> None:
         self.finished = True
 
-    def run(self, first: int, last: int, active: np.ndarray) -> np.ndarray:
+    def run(self, first: int, last: int, active: np.ndarray | None = None) -> np.ndarray:
         assert self.finished
-        active = active.copy()
+        active = np.ones(MEMBERS if self.stacked else 1, bool) if active is None else active.copy()
         stopped = np.full(active.shape, -1)
         for step in range(first, last):
             for primitive, arrays, places, parameters in self.calls:

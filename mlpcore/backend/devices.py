@@ -43,6 +43,10 @@ class Backend:
             return aligned_zeros(shape, np.dtype(dtype))
         return self.xp.zeros(shape, dtype=getattr(self.xp, dtype), device=self.device)
 
+    def empty(self, shape: tuple[int, ...], dtype: str) -> Array:
+        """An array whose numbers are still to be written."""
+        return self.xp.empty(shape, dtype=getattr(self.xp, dtype), device=self.device)
+
     def to_numpy(self, array: Array) -> np.ndarray:
         """A copy, or a view, of ``array`` in the host's memory."""
         return to_numpy(array)

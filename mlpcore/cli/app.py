@@ -10,6 +10,7 @@ from rich.text import Text
 from typer.core import TyperGroup
 
 from mlpcore.cli.check import check
+from mlpcore.cli.export import export
 from mlpcore.cli.info import info
 from mlpcore.cli.predict import predict
 from mlpcore.cli.train import train
@@ -62,5 +63,5 @@ def describe(
     """Multilayer perceptrons with hand-derived gradients, on the CPU and the GPU."""
 
 
-for command in (train, predict, check, info):
+for command in (train, predict, export, check, info):
     app.command()(command)

@@ -11,9 +11,9 @@ from rich.console import Console
 
 from mlpcore.backend.extras import require
 from mlpcore.backend.memory import to_numpy
-from mlpcore.io import load_preprocessing, read_table, write_atomically
+from mlpcore.cli.model import load_model
+from mlpcore.io import read_table, write_atomically
 from mlpcore.io.targets import Classes
-from mlpcore.mlp import load
 
 Option = typer.Option
 
@@ -25,7 +25,7 @@ def predict(
     backend: Annotated[str, Option(help="cpu, gpu or auto.")] = "cpu",
 ) -> None:
     """Predict a file's rows, and write predictions and probabilities to a CSV file."""
-    preprocessing = load_preprocessing(model)
+    network, preprocessing = load_model(model, backend)
     if preprocessing is None:
         raise ValueError(
             f"{model}: got a model without preprocessing, expected one saved by 'mlpcore train'; "
@@ -35,13 +35,7 @@ def predict(
         raise ValueError(f"got --out {out}, expected a name that ends in .csv")
     if out.exists() and out.samefile(file):
         raise ValueError(f"got {file} to read and to write; choose another --out")
-    network = load(model, backend=backend)
     target = preprocessing.target
-    if (network.sizes[0], network.sizes[-1]) != (preprocessing.inputs, target.outputs):
-        raise ValueError(
-            f"{model}: got a network from {network.sizes[0]} to {network.sizes[-1]} with "
-            f"preprocessing from {preprocessing.inputs} to {target.outputs}; train the model anew"
-        )
     X = preprocessing.transform(read_table(file))
     outputs = to_numpy(network.predict(X))
     columns = {"prediction": target.decode(outputs)}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -69,6 +69,18 @@ class Preprocessing:
     def inputs(self) -> int:
         """How many inputs the network has."""
         return sum(feature.width for feature in self.features)
+
+    def check_fits(self, sizes: Sequence[int]) -> None:
+        """Check that it belongs to a network of these sizes.
+
+        Raises:
+            ValueError: if the network has other numbers of inputs or outputs.
+        """
+        if (sizes[0], sizes[-1]) != (self.inputs, self.target.outputs):
+            raise ValueError(
+                f"got a network from {sizes[0]} to {sizes[-1]} with preprocessing from "
+                f"{self.inputs} to {self.target.outputs}; train the model anew"
+            )
 
     def transform(self, table: Table) -> NDArray[np.float32]:
         """The features of each row, ``(n, inputs)``.

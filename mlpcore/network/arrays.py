@@ -25,23 +25,13 @@ def finite_numbers(name: str, values: Any, backend: Backend, dtype: str) -> Arra
         TypeError: for what is not an array of real numbers.
         ValueError: for NaN or an infinity, also one that arises in the conversion.
     """
-    array = real_numbers(name, values, backend)
-    with np.errstate(over="ignore"):
-        if isinstance(array, np.ndarray):
-            array = np.require(array, dtype, ("C", "A"))
-        array = backend.asarray(array, dtype)
-    finite = backend.xp.isfinite(array)
-    if not bool(backend.xp.all(finite)):
-        where = tuple(int(i) for i in np.argwhere(~backend.to_numpy(finite))[0])
-        raise ValueError(
-            f"got {name} with a value that is NaN, infinite or beyond {dtype} at index "
-            f"{where}, expected finite numbers; fill or drop such rows first"
-        )
-    return array
+    return converted(name, readable(name, values, backend), backend, dtype)
 
 
-def real_numbers(name: str, values: Any, backend: Backend) -> Array:
+def readable(name: str, values: Any, backend: Backend) -> Array:
     """``values`` as an array of real numbers: the backend's own as it is, else NumPy's.
+
+    Nothing is copied that is such an array already.
 
     Raises:
         TypeError: for anything else.
@@ -51,6 +41,30 @@ def real_numbers(name: str, values: Any, backend: Backend) -> Array:
     if not backend.xp.isdtype(values.dtype, ("bool", "integral", "real floating")):
         raise _not_real(name, values.dtype)
     return values
+
+
+def converted(name: str, values: Array, backend: Backend, dtype: str, *, first: int = 0) -> Array:
+    """What is `readable`, contiguous and in ``dtype``; its rows are those from ``first`` on."""
+    with np.errstate(over="ignore"):
+        if isinstance(values, np.ndarray):
+            values = np.require(values, dtype, ("C", "A"))
+        array = backend.asarray(values, dtype)
+    check_finite(name, array, backend, dtype, first=first)
+    return array
+
+
+def check_finite(name: str, array: Array, backend: Backend, dtype: str, *, first: int = 0) -> None:
+    """Refuse NaN and infinities; the rows are those from ``first`` on."""
+    finite = backend.xp.isfinite(array)
+    if bool(backend.xp.all(finite)):
+        return
+    where = [int(i) for i in np.argwhere(~backend.to_numpy(finite))[0]]
+    if first:
+        where[-2] += first
+    raise ValueError(
+        f"got {name} with a value that is NaN, infinite or beyond {dtype} at index "
+        f"{tuple(where)}, expected finite numbers; fill or drop such rows first"
+    )
 
 
 def host_numbers(name: str, values: Any) -> np.ndarray:

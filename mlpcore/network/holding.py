@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import reprlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from math import prod
 from typing import Any, Self
 
@@ -17,7 +17,7 @@ from mlpcore.network.build import Structure
 from mlpcore.network.configuration import Configuration
 from mlpcore.network.initialize import initial_values
 from mlpcore.network.padding import present
-from mlpcore.network.parameters import Layout, Parameters
+from mlpcore.network.parameters import Parameters
 from mlpcore.network.sizes import widest
 
 
@@ -201,17 +201,17 @@ class Holding:
         """The constructor's arguments, all but the backend, as JSON can hold them."""
         return self.settings.as_json()
 
+    @property
+    def named(self) -> dict[str, Array]:
+        """Views of every parameter and running statistic by name, ``layers.0.weight``.
+
+        The affine layers are counted from 0; what normalizes behind one bears its number.
+        """
+        return self._named(self._buffers)
+
     def tensors(self) -> dict[str, np.ndarray]:
-        """Host copies of every parameter and running statistic by name, ``layers.0.weight``."""
-        found = {}
-        for buffer, layout in (
-            (self.parameters, self.layout),
-            (self.statistics.flat, self.statistics_layout),
-        ):
-            views = layout.views(self.backend.to_numpy(buffer))
-            for name, layer, key in self._slots(layout):
-                found[name] = np.array(views[layer][key])
-        return found
+        """Host copies of every parameter and running statistic by name."""
+        return {name: np.array(view) for name, view in self._named(self._host_values()).items()}
 
     def set_tensors(self, tensors: Mapping[str, np.ndarray]) -> None:
         """Write parameters and running statistics by name; every name must be there, no other.
@@ -219,12 +219,8 @@ class Holding:
         Raises:
             ValueError: for names or shapes that are not this network's.
         """
-        lead = self.identity.seeds.shape
-        expected = {
-            name: (*lead, *slot.shape)
-            for layout in (self.layout, self.statistics_layout)
-            for (name, _, _), slot in zip(self._slots(layout), layout.slots)
-        }
+        named = self.named
+        expected = {name: tuple(view.shape) for name, view in named.items()}
         got = {name: tuple(np.shape(value)) for name, value in tensors.items()}
         if got != expected:
             wrong = sorted(set(got.items()) ^ set(expected.items()))[0]
@@ -233,25 +229,18 @@ class Holding:
                 f"{got.get(wrong[0])}, expected {expected.get(wrong[0])}"
             )
         self._check_padding(tensors)
-        for named, layout in (
-            (self.values, self.layout),
-            (self.statistics, self.statistics_layout),
-        ):
-            for name, layer, key in self._slots(layout):
-                named.views[layer][key][...] = self.backend.asarray(tensors[name], self.dtype)
+        for name, view in named.items():
+            view[...] = self.backend.asarray(tensors[name], self.dtype)
 
     def _check_padding(self, tensors: Mapping[str, np.ndarray]) -> None:
         if self.sizes == widest(self.sizes):
             return
-        inside = present(self.settings, self.structure)
-        for flat, layout in zip(inside, self.structure.layouts):
-            views = layout.views(flat)
-            for name, layer, key in self._slots(layout):
-                if np.any(np.asarray(tensors[name])[views[layer][key] == 0] != 0):
-                    raise ValueError(
-                        f"got {name} with numbers beyond a member's own width, expected zeros "
-                        f"there; the widths are {self.sizes[1:-1]}"
-                    )
+        for name, inside in self._named(present(self.settings, self.structure)).items():
+            if np.any(np.asarray(tensors[name])[inside == 0] != 0):
+                raise ValueError(
+                    f"got {name} with numbers beyond a member's own width, expected zeros "
+                    f"there; the widths are {self.sizes[1:-1]}"
+                )
 
     def to(self, backend: Any) -> Self:
         """The same network on another backend, its values copied."""
@@ -316,11 +305,13 @@ class Holding:
     def __reduce__(self) -> Any:
         return _rebuild, (type(self), self.configuration, self.backend, self._host_values())
 
-    def _slots(self, layout: Layout) -> Iterator[tuple[str, int, str]]:
-        """Each slot's public name, ``layers.N.name`` with N counting the affine layers from 0."""
+    def _named(self, buffers: Sequence[Array]) -> dict[str, Array]:
         affine = np.cumsum([isinstance(layer, Affine) for layer in self.layers]) - 1
-        for slot in layout.slots:
-            yield f"layers.{affine[slot.layer]}.{slot.name}", slot.layer, slot.name
+        return {
+            f"layers.{affine[slot.layer]}.{slot.name}": slot.of(buffer)
+            for buffer, layout in zip(buffers, self.structure.layouts)
+            for slot in layout.slots
+        }
 
     @property
     def _buffers(self) -> tuple[Array, Array]:

@@ -11,7 +11,7 @@ from mlpcore.backend.devices import Backend
 from mlpcore.backend.dispatch import Array
 from mlpcore.backend.memory import to_numpy
 from mlpcore.functions.class_weights import balanced_class_weight
-from mlpcore.network.arrays import finite_numbers, host_numbers, real_numbers
+from mlpcore.network.arrays import converted, finite_numbers, host_numbers, readable
 from mlpcore.network.heads import Head
 
 #: How far probabilities may be from adding up to 1.
@@ -22,7 +22,15 @@ def features(
     X: Any, n_features: int, members: int | None, backend: Backend, dtype: str, *, rows: int = 0
 ) -> Array:
     """``X`` as ``(n, n_features)``, or ``(members, n, n_features)``, of ``rows`` or more."""
-    array = finite_numbers("X", X, backend, dtype)
+    array = readable_features(X, n_features, members, backend)
+    if array.shape[-2] < rows:
+        raise ValueError(f"got X with {array.shape[-2]} rows, expected at least {rows}")
+    return converted("X", array, backend, dtype)
+
+
+def readable_features(X: Any, n_features: int, members: int | None, backend: Backend) -> Array:
+    """``X`` with its shape checked, but neither its numbers nor their precision."""
+    array = readable("X", X, backend)
     shape = tuple(array.shape)
     stacked = members is not None and len(shape) == 3 and shape[0] == members
     if len(shape) != 2 and not stacked:
@@ -36,8 +44,6 @@ def features(
             f"got X with {shape[-1]} features, expected the {n_features} that the network has as "
             "inputs; check the columns, or build the network with sizes[0] = X.shape[1]"
         )
-    if shape[-2] < rows:
-        raise ValueError(f"got X with {shape[-2]} rows, expected at least {rows}")
     return array
 
 
@@ -45,7 +51,7 @@ def targets(
     y: Any, head: Head, n_out: int, rows: int, members: int | None, backend: Backend, dtype: str
 ) -> Array:
     """``y`` in the form that the head's loss takes: labels ``(n,)``, or values ``(n, n_out)``."""
-    y = real_numbers("y", y, backend)
+    y = readable("y", y, backend)
     if head.target == "labels" and len(y.shape) < 2:
         return _labels(y, n_out, rows, backend)
     array = finite_numbers("y", y, backend, dtype)

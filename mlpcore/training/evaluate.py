@@ -11,7 +11,7 @@ from mlpcore.backend.names import choose
 from mlpcore.functions.gather import gather_rows
 from mlpcore.functions.metrics import accuracy, r2
 from mlpcore.network import Network
-from mlpcore.network.network import PIECE_BYTES
+from mlpcore.network.inference import PIECE_BYTES
 from mlpcore.training.data import Data, gather_targets, gather_weights
 
 #: From a network's logits, the targets and the weights to a figure.

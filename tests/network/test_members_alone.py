@@ -277,6 +277,7 @@ def test_members_differ_where_their_settings_do() -> None:
 @pytest.mark.parametrize("normalization", [None, "batch", "layer"])
 def test_nan_in_one_member_s_features_stays_there(normalization: str | None) -> None:
     """Below the checks of the input, at the step itself."""
+    from mlpcore.training import State
     from mlpcore.training.batches import batches
     from mlpcore.training.data import Data
     from mlpcore.training.trainer import Trainer
@@ -290,9 +291,8 @@ def test_nan_in_one_member_s_features_stays_there(normalization: str | None) -> 
             x[1, 3:, 2] = np.nan
             data = Data(x if member is None else x[member], LABELS, None)
             trainer = Trainer(
-                net,
+                State(net, mc.Adam(0.01)),
                 data,
-                mc.Adam(0.01),
                 batches(ROWS, 5),
                 shuffle=True,
                 validation=None,

@@ -1,0 +1,94 @@
+"""Predictions: against Torch, and what is made of them."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import mlpcore as mc
+from mlpcore.network.heads import HEADS
+from networks import (
+    LABELS,
+    ROWS,
+    assert_same_tensors,
+    either,
+    features,
+    sample_weights,
+    scrambled,
+    torch_on_one_thread,
+)
+
+pytestmark = pytest.mark.filterwarnings("error")
+
+
+@either
+@pytest.mark.parametrize("normalization", [None, "batch", "layer"])
+@pytest.mark.parametrize("output", HEADS)
+def test_predictions_agree_with_torch(
+    output: str, normalization: str | None, members: int | None
+) -> None:
+    torch = torch_on_one_thread()
+    from torch.nn import functional as F
+
+    net = scrambled(
+        [4, 5, 3], output=output, normalization=normalization, dropout=0.5, members=members
+    )
+    predictions, logits = net.predict(features(4)), net.forward(features(4))
+    for member in [None] if members is None else range(members):
+        own = {
+            name: torch.tensor(of)
+            for name, of in (net if member is None else net[member]).tensors().items()
+        }
+        z = torch.tensor(features(4)) @ own["layers.0.weight"] + own["layers.0.bias"]
+        if normalization == "batch":
+            statistics = own["layers.0.mean"], own["layers.0.variance"]
+            z = F.batch_norm(z, *statistics, own["layers.0.gamma"], own["layers.0.beta"])
+        if normalization == "layer":
+            z = F.layer_norm(z, (5,), own["layers.0.gamma"], own["layers.0.beta"])
+        z = z.relu() @ own["layers.1.weight"] + own["layers.1.bias"]
+        y = {
+            "softmax": lambda z=z: z.softmax(-1),
+            "sigmoid": lambda z=z: z.sigmoid(),
+            "identity": lambda z=z: z,
+            "exponential": lambda z=z: z.exp(),
+        }[output]()
+        for ours, theirs in ((logits, z), (predictions, y)):
+            mine = ours if member is None else ours[member]
+            np.testing.assert_allclose(mine, theirs.numpy(), rtol=1e-9)
+
+
+@either
+def test_the_loss_is_that_of_the_predictions(members: int | None) -> None:
+    net = scrambled([4, 5, 3], normalization="batch", dropout=0.5, members=members)
+    weight = sample_weights()
+    share = weight / weight.sum()
+    expected = -np.sum(share * np.log(net.predict(features(4)))[..., range(ROWS), LABELS], axis=-1)
+    loss = net.loss(features(4), LABELS, sample_weight=weight)
+    np.testing.assert_allclose(loss, expected, rtol=1e-12)
+    assert np.shape(loss) == (() if members is None else (members,))
+
+
+@either
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_every_result_has_the_dtype_of_the_network(members: int | None, dtype: str) -> None:
+    net = mc.MLP([4, 5, 3], members=members, dtype=dtype, normalization="batch", dropout=0.5)
+    X, weight = features(4).astype("float64"), sample_weights()
+    loss, g = net.loss_and_gradients(X, LABELS, sample_weight=weight, class_weight="balanced")
+    results = [loss, g.flat, net.forward(X), net.predict(X), net.loss(X, LABELS)]
+    results += [net.parameters, *net.weights, *net.biases, *net.values.gammas, *g.betas]
+    assert {str(np.asarray(result).dtype) for result in results} == {dtype}
+
+
+@either
+def test_gradients_change_nothing(members: int | None) -> None:
+    net = scrambled([4, 5, 3], normalization="batch", dropout=0.5, members=members)
+    X, y, weight = features(4), LABELS.copy(), sample_weights()
+    for array in (X, y, weight):
+        array.flags.writeable = False
+    before = net.tensors()
+    first, g = net.loss_and_gradients(X, y, sample_weight=weight)
+    second, h = net.loss_and_gradients(X, y, sample_weight=weight)
+    assert_same_tensors(net.tensors(), before)
+    np.testing.assert_array_equal(first, second)
+    np.testing.assert_array_equal(g.flat, h.flat)
+    assert not np.shares_memory(g.flat, h.flat)
