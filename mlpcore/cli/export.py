@@ -10,6 +10,7 @@ from rich.console import Console
 
 from mlpcore.cli.model import load_model
 from mlpcore.cli.report import say_where
+from mlpcore.cli.usage import UsageError
 
 Option = typer.Option
 
@@ -23,10 +24,10 @@ def export(
     files = {"onnx": onnx, "python": python}
     wanted = {name: path for name, path in files.items() if path is not None}
     if not wanted:
-        raise ValueError("got neither --onnx nor --python, expected a file to write")
+        raise UsageError("got neither --onnx nor --python, expected a file to write")
     for name, path in wanted.items():
         if path.exists() and path.samefile(model):
-            raise ValueError(f"got {path} to read and to write; choose another --{name}")
+            raise UsageError(f"got {path} to read and to write; choose another --{name}")
     network, preprocessing = load_model(model)
     if onnx is not None:
         network.export_onnx(onnx, preprocessing)

@@ -63,6 +63,8 @@ class Preprocessing:
                 f"{table.source}: got no column beside {target!r}, expected one or more"
             )
         features = tuple(fit_feature(table, name) for name in inputs)
+        if not any(feature.width for feature in features):
+            raise table.fault(inputs[0], "got no text in any row, nor in another column")
         return cls(features, fit_target(table, target, task))
 
     @property

@@ -160,13 +160,20 @@ def fit_target(table: Table, name: str, task: str = "auto") -> Target:
     Raises:
         ValueError: for an unknown task, or a column that does not fit the task.
     """
+    check_task(task)
     if task == "auto":
         task = infer_task(table, name)
-    if task == "classification":
-        return Classes.fit(table, name)
-    if task == "regression":
-        return Quantity.fit(table, name)
-    raise ValueError(f"got task={task!r}, expected 'auto', 'classification' or 'regression'")
+    return Classes.fit(table, name) if task == "classification" else Quantity.fit(table, name)
+
+
+def check_task(task: str) -> None:
+    """Check the name of a task.
+
+    Raises:
+        ValueError: for an unknown one.
+    """
+    if task not in ("auto", "classification", "regression"):
+        raise ValueError(f"got task={task!r}, expected 'auto', 'classification' or 'regression'")
 
 
 def _labels(table: Table, name: str) -> list[Label]:
