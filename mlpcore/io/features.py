@@ -82,8 +82,11 @@ class Category:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "categories", tuple(self.categories))
-        if not all(isinstance(category, str) for category in self.categories):
-            raise ValueError(f"got categories {self.categories} of {self.name!r}, expected texts")
+        texts = {category for category in self.categories if isinstance(category, str)}
+        if len(texts) < len(self.categories):
+            raise ValueError(
+                f"got categories {self.categories} of {self.name!r}, expected texts, each once"
+            )
 
     @property
     def width(self) -> int:

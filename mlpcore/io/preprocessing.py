@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlpcore.io.features import Category, Feature, Number, fit_feature
+from mlpcore.io.files import brief
 from mlpcore.io.tables import Table
 from mlpcore.io.targets import Classes, Quantity, Target, fit_target
 
@@ -122,7 +123,7 @@ class Preprocessing:
             return cls(features, _from_state(state["target"], Target))
         except (AttributeError, KeyError, TypeError, ValueError, OverflowError) as fault:
             raise ValueError(
-                f"got preprocessing that this version cannot read ({fault!r}); "
+                f"got preprocessing that this version cannot read ({brief(repr(fault))}); "
                 "train the model anew, or use the version that wrote it"
             ) from fault
 
@@ -133,6 +134,6 @@ def _state(part: Feature | Target) -> dict[str, Any]:
 
 def _from_state(state: dict[str, Any], expected: Any) -> Any:
     part = KINDS[state["kind"]](**{name: value for name, value in state.items() if name != "kind"})
-    if not isinstance(part, expected):
-        raise TypeError(f"got a {part.kind} in the wrong place")
+    if not isinstance(part, expected) or not isinstance(part.name, str):
+        raise TypeError(f"got a {part.kind} of name {part.name!r} in the wrong place")
     return part

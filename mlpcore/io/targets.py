@@ -46,6 +46,8 @@ class Classes:
             raise ValueError(
                 f"got labels {self.labels} of {self.name!r}, expected numbers or texts, not both"
             )
+        if len(set(self.labels)) < len(self.labels):
+            raise ValueError(f"got labels {self.labels} of {self.name!r}, expected each once")
 
     @property
     def outputs(self) -> int:
