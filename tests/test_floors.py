@@ -15,7 +15,7 @@ PACKAGE = Path(mlpcore.__file__).parent
 
 #: From the bottom up; what stands together on a floor may not import each other, but for its own.
 FLOORS = (
-    ("backend",),
+    ("backend", "version"),
     ("functions",),
     ("layers",),
     ("network",),

@@ -10,6 +10,7 @@ import numpy as np
 
 from mlpcore.backend.checks import at_least_0, fractions, whole_number
 from mlpcore.backend.names import choose
+from mlpcore.functions.initializers import initializer
 from mlpcore.network import by_member
 from mlpcore.network.draws import Identity
 from mlpcore.network.heads import HEADS
@@ -61,6 +62,8 @@ class Configuration:
         for name, value in checked.items():
             object.__setattr__(self, name, value)
         choose("output", self.output, HEADS)
+        for text in set(np.ravel(self.init).tolist()):
+            initializer(text)
         if self.normalization == "layer" and self.sizes != widest(self.sizes):
             raise ValueError(
                 f'got normalization="layer" with widths that differ by member, {self.sizes[1:-1]}, '

@@ -97,8 +97,8 @@ def replayed(request: pytest.FixtureRequest) -> Callable[[mc.MLP], mc.MLP]:
 class Tape:
     """A plan in Python: it keeps the calls, and replays them through the primitives' bodies."""
 
-    def __init__(self, stacked: bool) -> None:
-        self.stacked = stacked
+    def __init__(self, members: int | None) -> None:
+        self.members = members
         self.calls: list[tuple[Primitive | None, tuple[Any, ...], list[Any], dict[str, Any]]] = []
         self.finished = False
 
@@ -127,9 +127,9 @@ class Tape:
     def finish(self) -> None:
         self.finished = True
 
-    def run(self, first: int, last: int, active: np.ndarray) -> np.ndarray:
+    def run(self, first: int, last: int, active: np.ndarray | None = None) -> np.ndarray:
         assert self.finished
-        active = active.copy()
+        active = np.ones(self.members or 1, bool) if active is None else active.copy()
         stopped = np.full(active.shape, -1)
         for step in range(first, last):
             for primitive, arrays, places, parameters in self.calls:
@@ -148,7 +148,7 @@ class Tape:
                     target = at(place, step)
                     assert target.shape == np.shape(value), primitive
                     assert target.dtype == np.asarray(value).dtype, primitive
-                    if self.stacked:
+                    if self.members is not None:
                         target[active] = value[active]
                     elif active[0]:
                         target[...] = value
@@ -170,18 +170,18 @@ def at(value: Any, step: int) -> Any:
 class TapeBackend(Backend):
     """The CPU with plans of tape."""
 
-    stacked: bool = False
+    members: int | None = None
 
     @property
     def records(self) -> bool:
         return True
 
     def plan(self) -> Tape:
-        return Tape(self.stacked)
+        return Tape(self.members)
 
 
 def _on_tape(net: mc.MLP) -> mc.MLP:
     """The same network, whose steps are recorded on tape."""
     own = {field.name: getattr(net.backend, field.name) for field in fields(Backend)}
-    net.backend = TapeBackend(**own, stacked=net.members is not None)
+    net.backend = TapeBackend(**own, members=net.members)
     return net
