@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -209,7 +210,7 @@ class Run:
     """A run of the suite.
 
     Attributes:
-        length: how many times `run` tells what it does next.
+        length: how many times `run` tells what it does.
     """
 
     def __init__(self, settings: Settings):
@@ -221,13 +222,14 @@ class Run:
         self.facts: dict[str, dict[str, Any]] = {}
         self.left_out: dict[str, str] = {}
 
-    def run(self, tell: Callable[[str], None]) -> Results:
-        """Hold all contests; ``tell`` is called before each of them."""
+    def run(self, tell: Callable[[str, int], None]) -> Results:
+        """Hold all contests; ``tell`` hears before each what it is and how many are done."""
+        done = itertools.count()
         for _ in range(self.settings.sittings):
-            with self._processes() as processes:
+            with self.processes() as processes:
                 for contest in self.contests:
-                    tell(f"{contest.group}: {contest.case.title}")
-                    self._hold(contest, processes)
+                    tell(f"{contest.group}: {contest.case.title}", next(done))
+                    self.hold(contest, processes)
         return self.results()
 
     def results(self) -> Results:
@@ -247,7 +249,7 @@ class Run:
         )
 
     @contextlib.contextmanager
-    def _processes(self) -> Iterator[list[Process]]:
+    def processes(self) -> Iterator[list[Process]]:
         """A worker for each library; one that does not start is left out from then on."""
         with contextlib.ExitStack() as stack:
             processes = []
@@ -262,7 +264,12 @@ class Run:
                 self.facts[library.name] = process.facts
             yield processes
 
-    def _hold(self, contest: Contest, processes: list[Process]) -> None:
+    def hold(self, contest: Contest, processes: list[Process]) -> Measured:
+        """Measure a contest once more; all that is known of it by then.
+
+        Raises:
+            WrongResultError: for a library that computes something else.
+        """
         measured = self.measured[contest.group, contest.name]
         among = contest.among(self.libraries)
         if isinstance(contest.case, FreshCase):
@@ -270,7 +277,7 @@ class Run:
                 value = contest.case.once(library)
                 if value is not None:
                     measured.values.setdefault(library.name, []).append(float(f"{value:.5g}"))
-            return
+            return measured
         measure(
             contest,
             [process for process in processes if process.library in among],
@@ -279,6 +286,7 @@ class Run:
             seconds=self.settings.seconds,
             busy=self.settings.busy,
         )
+        return measured
 
 
 def _empty(contest: Contest) -> Measured:

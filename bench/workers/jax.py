@@ -94,6 +94,10 @@ class Jax(Network):
     def epoch(self) -> None:
         self._train(self.rng.permuted(self._in_order(), axis=-1))
 
+    def warm(self) -> None:
+        if self.scan:  # one program for each number of batches
+            self.epoch()
+
     def predict(self, x: np.ndarray) -> np.ndarray:
         return np.asarray(self.probabilities(self.state["theta"], x))
 

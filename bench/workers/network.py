@@ -41,6 +41,9 @@ class Network(ABC):
     def parameters(self) -> list[np.ndarray]:
         """Weights and biases in turn, on the host."""
 
+    def warm(self) -> None:
+        """Compile what only a whole epoch compiles."""
+
     def seconds(self, epochs: int) -> float:
         """The seconds of a step, over whole epochs from the initial weights.
 

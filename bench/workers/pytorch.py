@@ -28,7 +28,7 @@ class PyTorch(Network):
         self, problem: Problem, device: str = "cpu", fused: bool = False, compiled: bool = False
     ):
         super().__init__(problem)
-        self.device, self.fused = device, fused
+        self.device, self.fused, self.compiled = device, fused, compiled
         self.start = [self._moved(w) for w in problem.weights]
         self.x, self.labels = self._moved(problem.x), self._moved(problem.labels)
         self.affine = torch.addmm if problem.case.members is None else torch.baddbmm
@@ -53,6 +53,10 @@ class PyTorch(Network):
             torch.randperm(case.rows, device=self.device) for _ in range(case.members or 1)
         ]
         self._train(orders[0] if case.members is None else torch.stack(orders))
+
+    def warm(self) -> None:
+        if self.compiled:
+            self.epoch()
 
     @torch.no_grad()
     def predict(self, x: np.ndarray) -> np.ndarray:

@@ -43,7 +43,7 @@ class ScikitLearn(Network):
         case = self.problem.case
         rows = slice(case.batch)
         classes = np.arange(case.sizes[-1])
-        model.partial_fit(self.problem.x[rows], self.problem.labels[rows], classes)
+        model.partial_fit(self.problem.x[rows], self.problem.labels[rows], classes=classes)
         model._label_binarizer, model.out_activation_ = OneHot(case.sizes[-1]), "softmax"
         weights = [w if case.members is None else w[member] for w in self.problem.weights]
         model.coefs_ = [w.copy() for w in weights]

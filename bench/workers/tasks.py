@@ -63,6 +63,7 @@ class TrainingTask(Task):
         after = mean_cross_entropy(
             self.network.predict(self.problem.x[batch]), self.problem.labels[batch]
         )
+        self.network.warm()
         return np.concatenate([np.atleast_1d(mean), np.atleast_1d(after)]).tolist()
 
     def round(self, count: int) -> float:

@@ -1,4 +1,4 @@
-"""Floor 6: the command line, ``mlpcore train | predict | check | info``."""
+"""Floor 6: the command line, ``mlpcore train | predict | bench | check | info``."""
 
 from __future__ import annotations
 

@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.text import Text
 from typer.core import TyperGroup
 
+from mlpcore.cli.bench import bench
 from mlpcore.cli.check import check
 from mlpcore.cli.info import info
 from mlpcore.cli.predict import predict
@@ -62,5 +63,5 @@ def describe(
     """Multilayer perceptrons with hand-derived gradients, on the CPU and the GPU."""
 
 
-for command in (train, predict, check, info):
+for command in (train, predict, bench, check, info):
     app.command()(command)

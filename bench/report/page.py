@@ -1,0 +1,121 @@
+"""``report.html``: one file with style, drawings and tables in it, and nothing to load."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from html import escape
+from importlib import resources
+from pathlib import Path
+from string import Template
+from typing import Any
+
+from ..advice import advice
+from ..charts import charts, png, svg
+from ..charts.style import Chart
+from ..results import Results
+from ..suite import GROUPS
+from ..tables import Table, slow_downs, tables
+from ..words import quantity
+
+
+def write(results: Results, folder: Path) -> Path:
+    """Write the report and the charts; where the report is."""
+    folder.mkdir(parents=True, exist_ok=True)
+    drawn = list(charts(results))
+    for chart in drawn:
+        (folder / f"{chart.name}.png").write_bytes(png(chart))
+    path = folder / "report.html"
+    path.write_text(page(results, drawn), encoding="utf-8")
+    return path
+
+
+def page(results: Results, drawn: list[Chart]) -> str:
+    """The page as text."""
+    machine = results.machine
+    return Template(_text("page.html")).substitute(
+        style=_text("style.css"),
+        title=escape(_machine_name(machine)),
+        facts="".join(f"<li>{escape(fact)}</li>" for fact in _facts(results)),
+        advice="".join(f"<li>{escape(sentence)}</li>" for sentence in advice(results)),
+        charts="".join(map(_figure, drawn)),
+        tables="".join(_sections(results)),
+        versions="".join(_definitions(results)),
+        rounds=results.settings["rounds"],
+        sittings=_sittings(results.settings["sittings"]),
+    )
+
+
+def _text(name: str) -> str:
+    return (resources.files(__package__) / name).read_text(encoding="utf-8")
+
+
+def _machine_name(machine: dict[str, Any]) -> str:
+    name = machine["gpu"]["name"] if machine["gpu"] else machine["processor"]
+    return str(name).replace("(R)", "").replace("(TM)", "").replace("  ", " ")
+
+
+def _facts(results: Results) -> Iterator[str]:
+    machine = results.machine
+    if machine["gpu"]:
+        yield machine["processor"]
+        yield f"{quantity(machine['gpu']['memory'], 'B')} on the GPU, driver {machine['gpu']['driver']}"
+    cores = machine["cores"]
+    yield f"{cores} core{'s'[: cores > 1]}, {machine['threads']} threads for each library"
+    yield f"{results.date[:10]}, commit {results.commit}"
+
+
+def _sittings(number: int) -> str:
+    return "one sitting" if number == 1 else f"{number} sittings, each with new processes"
+
+
+def _figure(chart: Chart) -> str:
+    return (
+        f'<figure class="card"><h3>{escape(chart.title)}</h3>{svg(chart, themed=True)}'
+        f"<figcaption>{escape(chart.note)}</figcaption></figure>\n"
+    )
+
+
+def _sections(results: Results) -> Iterator[str]:
+    for name, table in tables(results).items():
+        yield _section(GROUPS[name].title, table, opened=name == "steps")
+    if any(contest.busy for contest in results.group("steps")):
+        yield _section("times slower with one other process busy", slow_downs(results))
+
+
+def _section(title: str, table: Table, *, opened: bool = False) -> str:
+    head = "".join(f"<th>{escape(cell)}</th>" for cell in table[0])
+    rows = "".join(f"<tr>{''.join(map(_cell, row))}</tr>" for row in table[1:])
+    return (
+        f"<details{' open' * opened}><summary>{escape(title[0].upper() + title[1:])}</summary>"
+        f'<div class="scroll"><table><thead><tr>{head}</tr></thead>'
+        f"<tbody>{rows}</tbody></table></div></details>\n"
+    )
+
+
+def _cell(text: str) -> str:
+    first, _, rest = text.partition("\n")
+    small = f"<small>{escape(rest)}</small>" if rest else ""
+    return f"<td>{escape(first)}{small}</td>"
+
+
+def _definitions(results: Results) -> Iterator[str]:
+    machine = results.machine
+    facts = {
+        "processor": machine["processor"],
+        "caches": ", ".join(f"{level} {size}" for level, size in machine["caches"].items()),
+        "system": machine["system"],
+        "Python": machine["python"],
+        **machine["versions"],
+        **{f"mlpcore: {name}": value for name, value in machine["kernels"].items()},
+        **{
+            f"thread pools of {name}": ", ".join(
+                f"{pool['internal_api']} {pool['version'] or ''} × {pool['num_threads']}"
+                for pool in pools
+            )
+            for name, pools in machine["pools"].items()
+        },
+    }
+    if machine["gpu"]:
+        facts |= {f"GPU {name}": value for name, value in machine["gpu"].items()}
+    for name, value in facts.items():
+        yield f"<dt>{escape(name)}</dt><dd>{escape(str(value))}</dd>"
