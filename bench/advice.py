@@ -30,9 +30,7 @@ def advice(results: Results) -> list[str]:
     ]
 
 
-def _along(
-    results: Results, group: str, fact: str, words: str, name: str
-) -> Iterator[str]:
+def _along(results: Results, group: str, fact: str, words: str, name: str) -> Iterator[str]:
     """Which backend is the fastest along a series, and from where on another one is."""
     contests = results.group(group)
     names = [n for n in _BACKENDS if contests and all(n in c.values for c in contests)]
@@ -55,7 +53,9 @@ def _along(
 def _stacking(results: Results) -> Iterator[str]:
     """What a stack saves for each member."""
     contests = results.group("stacks")
-    ours = next((n for n in ("gpu", "cpu") if contests and all(n in c.values for c in contests)), "")
+    ours = next(
+        (n for n in ("gpu", "cpu") if contests and all(n in c.values for c in contests)), ""
+    )
     if not ours or len(contests) < 2:
         return
     first, last = contests[0], contests[-1]

@@ -78,7 +78,10 @@ def table(moved: list[Change]) -> Table:
         [
             change.contest.title,
             LIBRARIES[change.library].title if change.library in LIBRARIES else change.library,
-            *(quartiles(s.lower, s.upper, change.contest.unit) for s in (change.before, change.after)),
+            *(
+                quartiles(s.lower, s.upper, change.contest.unit)
+                for s in (change.before, change.after)
+            ),
             f"{number(change.ratio)} ×",
         ]
         for change in sorted(moved, key=lambda change: -change.ratio)

@@ -17,6 +17,7 @@ from .libraries import Library, Process, child_environment
 _WARM = Training((4, 3, 2), 32, 3)
 
 
+@dataclass(frozen=True)
 class FreshCase(ABC):
     """Something to measure in a process that does nothing else.
 

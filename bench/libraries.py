@@ -78,9 +78,7 @@ _ON_CPU, _ON_GPU = {"JAX_PLATFORMS": "cpu"}, {"JAX_PLATFORMS": "cuda"}
 LIBRARIES = {
     library.name: library
     for library in (
-        Library(
-            "cpu", "mlpcore", "ours", "mlpcore", ("cpu",), _OURS, "import mlpcore", peer=False
-        ),
+        Library("cpu", "mlpcore", "ours", "mlpcore", ("cpu",), _OURS, "import mlpcore", peer=False),
         Library(
             "cpu_bodies",
             "mlpcore, NumPy only",
@@ -91,9 +89,7 @@ LIBRARIES = {
             environment=_BODIES,
             peer=False,
         ),
-        Library(
-            "gpu", "mlpcore, GPU", "ours", "cupy", ("gpu",), _OURS, device="gpu", peer=False
-        ),
+        Library("gpu", "mlpcore, GPU", "ours", "cupy", ("gpu",), _OURS, device="gpu", peer=False),
         Library(
             "gpu_bodies",
             "mlpcore, CuPy only",
@@ -124,25 +120,59 @@ LIBRARIES = {
             _FLOOR,
             peer=False,
         ),
-        Library("jax_jit", "JAX jit", "jax", "jax", ("jit",), imports="import jax",
-                environment=_ON_CPU),
+        Library(
+            "jax_jit", "JAX jit", "jax", "jax", ("jit",), imports="import jax", environment=_ON_CPU
+        ),
         Library("jax_scan", "JAX scan", "jax", "jax", ("scan",), environment=_ON_CPU),
-        Library("jax_gpu", "JAX scan, GPU", "jax", "jax", ("scan",), environment=_ON_GPU,
-                device="gpu"),
-        Library("pytorch", "PyTorch", "pytorch", "torch", (_THREADS, "cpu"),
-                imports="import torch"),
-        Library("pytorch_fused", "PyTorch, fused Adam", "pytorch", "torch",
-                (_THREADS, "cpu", "fused")),
-        Library("pytorch_compiled", "PyTorch compiled", "pytorch", "torch",
-                (_THREADS, "cpu", "fused", "compiled"), slow=True),
-        Library("pytorch_gpu", "PyTorch, GPU", "pytorch", "torch",
-                (_THREADS, "cuda", "fused"), device="gpu"),
-        Library("pytorch_gpu_compiled", "PyTorch compiled, GPU", "pytorch", "torch",
-                (_THREADS, "cuda", "fused", "compiled"), device="gpu", slow=True),
-        Library("pytorch_gpu_captured", "PyTorch graph, GPU", "pytorch", "torch",
-                (_THREADS, "cuda", "captured"), device="gpu"),
-        Library("sklearn", "scikit-learn", "scikit_learn", "sklearn",
-                imports="from sklearn.neural_network import MLPClassifier"),
+        Library(
+            "jax_gpu", "JAX scan, GPU", "jax", "jax", ("scan",), environment=_ON_GPU, device="gpu"
+        ),
+        Library(
+            "pytorch", "PyTorch", "pytorch", "torch", (_THREADS, "cpu"), imports="import torch"
+        ),
+        Library(
+            "pytorch_fused", "PyTorch, fused Adam", "pytorch", "torch", (_THREADS, "cpu", "fused")
+        ),
+        Library(
+            "pytorch_compiled",
+            "PyTorch compiled",
+            "pytorch",
+            "torch",
+            (_THREADS, "cpu", "fused", "compiled"),
+            slow=True,
+        ),
+        Library(
+            "pytorch_gpu",
+            "PyTorch, GPU",
+            "pytorch",
+            "torch",
+            (_THREADS, "cuda", "fused"),
+            device="gpu",
+        ),
+        Library(
+            "pytorch_gpu_compiled",
+            "PyTorch compiled, GPU",
+            "pytorch",
+            "torch",
+            (_THREADS, "cuda", "fused", "compiled"),
+            device="gpu",
+            slow=True,
+        ),
+        Library(
+            "pytorch_gpu_captured",
+            "PyTorch graph, GPU",
+            "pytorch",
+            "torch",
+            (_THREADS, "cuda", "captured"),
+            device="gpu",
+        ),
+        Library(
+            "sklearn",
+            "scikit-learn",
+            "scikit_learn",
+            "sklearn",
+            imports="from sklearn.neural_network import MLPClassifier",
+        ),
     )
 }
 

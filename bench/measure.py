@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from .contest import Contest
+from .cases import Case
 from .libraries import Library
 from .results import Measured
 
@@ -27,7 +27,7 @@ class Worker(Protocol):
 
 
 def measure(
-    contest: Contest,
+    case: Case,
     workers: Sequence[Worker],
     measured: Measured,
     *,
@@ -38,7 +38,7 @@ def measure(
     """Validate and time some libraries on a case.
 
     Args:
-        contest: what to run.
+        case: what to run.
         workers: each is asked in turn, so that all see the same machine.
         measured: what was found in an earlier sitting; the rounds are added to it.
         rounds: how often each is asked.
@@ -50,11 +50,11 @@ def measure(
     """
     expected: dict[bool, np.ndarray] = {}
     for worker in workers:
-        _prepare(contest, worker, measured, expected)
+        _prepare(case, worker, measured, expected)
     trial: dict[str, list[float]] = {}
     _one_round(workers, dict.fromkeys((w.library.name for w in workers), 1), trial)
     counts = {
-        name: max(1, math.ceil(seconds / max(once * contest.case.runs, 1e-9)))
+        name: max(1, math.ceil(seconds / max(once * case.runs, 1e-9)))
         for name, (once,) in trial.items()
     }
     if set(counts.values()) == {1} and not busy:
@@ -80,10 +80,10 @@ def busy_process() -> Iterator[None]:
 
 
 def _prepare(
-    contest: Contest, worker: Worker, measured: Measured, expected: dict[bool, np.ndarray]
+    case: Case, worker: Worker, measured: Measured, expected: dict[bool, np.ndarray]
 ) -> None:
     """The library is right, or there is no time of it."""
-    name, case, floor = worker.library.name, contest.case, worker.library.floor
+    name, floor = worker.library.name, worker.library.floor
     answer = worker.ask(do="prepare", kind=case.kind, case=asdict(case))
     measured.first[name] = float(f"{answer['first']:.4g}")
     if floor not in expected:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -12,13 +12,12 @@ from .cases import Case, Copy, Fit, Kernel, Prediction, Product, Training
 from .cases.kernel import CALLS
 from .contest import Contest
 from .fresh import FirstStep, FreshCase, Import, Memory
-from .libraries import THREADS, Library, Process, WorkerError, at_hand
+from .libraries import THREADS, Process, WorkerError, at_hand
 from .machine import machine, stamp
 from .measure import measure
 from .results import Measured, Results
 
-
-Cases = dict[str, Case | FreshCase]
+Cases = Mapping[str, Case | FreshCase]
 
 
 @dataclass(frozen=True)
@@ -54,9 +53,7 @@ def _ceilings(full: bool) -> Cases:
 
 
 def _kernels(full: bool) -> Cases:
-    return {
-        f"{name}-{n}x{k}": Kernel(name, n, k) for name in CALLS for n, k in _shapes(full)
-    }
+    return {f"{name}-{n}x{k}": Kernel(name, n, k) for name in CALLS for n, k in _shapes(full)}
 
 
 def _products(full: bool) -> Cases:
@@ -130,7 +127,9 @@ TARGETS = {
 }
 
 GROUPS = {
-    "ceilings": Group("the ceilings of this machine: copies and a large product", _ceilings, floors=True),
+    "ceilings": Group(
+        "the ceilings of this machine: copies and a large product", _ceilings, floors=True
+    ),
     "kernels": Group("fused kernels and array bodies", _kernels),
     "products": Group("matrix products", _products, floors=True),
     "steps": Group("one training step", _steps, peers=True, floors=True),
@@ -279,7 +278,7 @@ class Run:
                     measured.values.setdefault(library.name, []).append(float(f"{value:.5g}"))
             return measured
         measure(
-            contest,
+            contest.case,
             [process for process in processes if process.library in among],
             measured,
             rounds=self.settings.rounds,

@@ -31,7 +31,11 @@ def tables(results: Results) -> dict[str, Table]:
 def steps(results: Results) -> Table:
     """A training step: ours, the better variant of each other library, and our ratios."""
     contests = [c for c in results.group("steps") if {"cpu", "gpu"} & set(c.values)]
-    ours = [n for n in ("cpu", "gpu", "cpu_bodies", "gpu_bodies") if any(n in c.values for c in contests)]
+    ours = [
+        n
+        for n in ("cpu", "gpu", "cpu_bodies", "gpu_bodies")
+        if any(n in c.values for c in contests)
+    ]
     others = [family for family in _OTHERS if any(c.better(family) for c in contests)]
     against = {
         "jax": "times JAX",
@@ -215,9 +219,8 @@ def _ratio(contest: Measured, family: str) -> str:
 
 def _beside(value: float, target: float, signs: str) -> str:
     """The target behind the sign that tells on which side of it the value is."""
-    low, high = signs
-    below = value <= target if low == "≤" else value < target
-    return f" {low if below else high} {number(target)}"
+    below = value <= target if signs[0] == "≤" else value < target
+    return f" {signs[0] if below else signs[1]} {number(target)}"
 
 
 def _spread(spread: Spread | None, beside: str = "") -> str:

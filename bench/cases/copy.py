@@ -39,4 +39,4 @@ class Copy(Case):
 
     def expected(self, floor: bool = False) -> np.ndarray:
         """The figures of the source."""
-        return figures(self.source())
+        return np.array(figures(self.source()))

@@ -74,9 +74,7 @@ CALLS = {
         Call(functions.softmax_cross_entropy.value_and_gradient, _labels, 2, 7),
         Call(functions.layer_norm, _columns, 2, 8),
         Call(functions.batch_norm, _columns, 2, 8),
-        Call(
-            functions.dropout, lambda x, rng: (x,), 2, 2, {"rate": 0.5, "seed": 1, "step": 1}
-        ),
+        Call(functions.dropout, lambda x, rng: (x,), 2, 2, {"rate": 0.5, "seed": 1, "step": 1}),
         Call(functions.affine_bias_gradient, lambda x, rng: (x,), 1, 1),
         Call(functions.gather_rows, lambda x, rng: (x, rng.permutation(len(x))), 2, 0),
         Call(functions.updates.adam, _moments, 7, 12, {"learning_rate": 1e-3, "step": 1}),
@@ -125,10 +123,8 @@ class Kernel(Case):
 
     def expected(self, floor: bool = False) -> np.ndarray:
         """The figures of each result of the body in float64."""
-        result = self.call.primitive.reference(
-            *map(_double, self.arrays()), **self.call.parameters
-        )
-        return figures(*(result if isinstance(result, tuple) else (result,)))
+        result = self.call.primitive.reference(*map(_double, self.arrays()), **self.call.parameters)
+        return np.array(figures(*(result if isinstance(result, tuple) else (result,))))
 
 
 def _double(array: Any) -> Any:

@@ -46,7 +46,7 @@ class Prediction(Case):
 
     def expected(self, floor: bool = False) -> np.ndarray:
         """The figures of the probabilities."""
-        return figures(exact(self.network.problem()))
+        return np.array(figures(exact(self.network.problem())))
 
 
 def exact(problem: Problem) -> np.ndarray:

@@ -42,4 +42,4 @@ class Product(Case):
     def expected(self, floor: bool = False) -> np.ndarray:
         """The figures of the product."""
         a, b = self.factors()
-        return figures(a.astype(np.float64) @ b.astype(np.float64))
+        return np.array(figures(a.astype(np.float64) @ b.astype(np.float64)))

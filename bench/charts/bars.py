@@ -89,5 +89,3 @@ def _legend(figure: Any, families: list[str]) -> None:
         columnspacing=1.6,
         labelcolor=FAINT,
     )
-
-

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from ..results import Measured, Results
@@ -12,6 +13,10 @@ from ..words import count, quantity
 from .style import FAINT, Chart, colour, logarithmic, new_figure, spread_apart, title
 
 Number = Callable[[Measured], float]
+#: By library, one for each place.
+Times = Mapping[str, Sequence[float]]
+#: What the names of our own backends start with.
+_OURS = ("cpu", "gpu")
 #: The least distance between two labels at the lines' ends, in points.
 _LABEL_GAP = 12.0
 
@@ -61,9 +66,7 @@ def by_rows(results: Results) -> Chart | None:
     )
 
 
-def crossovers(
-    places: Sequence[float], times: dict[str, Sequence[float]]
-) -> Iterator[tuple[float, str, str]]:
+def crossovers(places: Sequence[float], times: Times) -> Iterator[tuple[float, str, str]]:
     """Where another library becomes the fastest: the place, who was and who is from there on.
 
     Between two places the lines are straight on logarithmic axes.
@@ -72,7 +75,7 @@ def crossovers(
     [(10.0, 'a', 'b')]
     """
     best = [min(times, key=lambda name: times[name][i]) for i in range(len(places))]
-    for i, (old, new) in enumerate(zip(best, best[1:])):
+    for i, (old, new) in enumerate(itertools.pairwise(best)):
         if old == new:
             continue
         before, after = (math.log(times[new][j] / times[old][j]) for j in (i, i + 1))
@@ -111,17 +114,19 @@ def _chart(
     logarithmic(axes.yaxis, lambda value: quantity(value, "s"))
     axes.set_xlabel(label)
     axes.grid(axis="x", visible=False)
-    _mark_crossovers(axes, places, {n: t for n, t in times.items() if n.startswith(("cpu", "gpu"))})
+    _mark_crossovers(axes, places, {n: t for n, t in times.items() if n.startswith(_OURS)})
     _label_ends(figure, axes, times)
     network = contests[0].title.rpartition(",")[0].removeprefix("1 × ")
-    return Chart(group, words, f"{network}. Medians; the bands are the middle half of the rounds.", figure)
+    return Chart(
+        group, words, f"{network}. Medians; the bands are the middle half of the rounds.", figure
+    )
 
 
 def _best_of_each(names: Sequence[str], contests: Sequence[Measured]) -> list[str]:
     """Of each peer the variant that is the fastest over all; of ours all."""
     found: dict[str, str] = {}
     for name in names:
-        family = name if name.startswith(("cpu", "gpu")) else name.partition("_")[0]
+        family = name if name.startswith(_OURS) else name.partition("_")[0]
         key = f"{family}{'_gpu' * ('_gpu' in name)}"
         total = math.prod(contest.median(name) for contest in contests)
         if key not in found or total < math.prod(c.median(found[key]) for c in contests):
@@ -129,9 +134,7 @@ def _best_of_each(names: Sequence[str], contests: Sequence[Measured]) -> list[st
     return list(found.values())
 
 
-def _mark_crossovers(
-    axes: Any, places: Sequence[float], times: dict[str, Sequence[float]]
-) -> None:
+def _mark_crossovers(axes: Any, places: Sequence[float], times: Times) -> None:
     for place, _, new in crossovers(places, times):
         axes.axvline(place, color=FAINT, lw=0.9, ls=(0, (2, 2)), zorder=1)
         words = f"{title(new)}\nfaster from {count(place)}"
@@ -147,7 +150,7 @@ def _mark_crossovers(
         )
 
 
-def _label_ends(figure: Any, axes: Any, times: dict[str, Sequence[float]]) -> None:
+def _label_ends(figure: Any, axes: Any, times: Times) -> None:
     """Each line's name at its right end, none upon another."""
     x = axes.lines[0].get_xdata()[-1]
     figure.canvas.draw()
@@ -162,7 +165,7 @@ def _label_ends(figure: Any, axes: Any, times: dict[str, Sequence[float]]) -> No
             textcoords="offset points",
             color=colour(name),
             fontsize=9,
-            fontweight="bold" if name in ("cpu", "gpu") else "normal",
+            fontweight="bold" if name in _OURS else "normal",
             va="center",
             annotation_clip=False,
         )

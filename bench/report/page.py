@@ -58,7 +58,8 @@ def _facts(results: Results) -> Iterator[str]:
     machine = results.machine
     if machine["gpu"]:
         yield machine["processor"]
-        yield f"{quantity(machine['gpu']['memory'], 'B')} on the GPU, driver {machine['gpu']['driver']}"
+        memory = quantity(machine["gpu"]["memory"], "B")
+        yield f"{memory} on the GPU, driver {machine['gpu']['driver']}"
     cores = machine["cores"]
     yield f"{cores} core{'s'[: cores > 1]}, {machine['threads']} threads for each library"
     yield f"{results.date[:10]}, commit {results.commit}"

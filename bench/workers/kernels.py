@@ -44,7 +44,7 @@ class PrimitiveTask(Task):
 
     def check(self) -> Iterable[float]:
         got = self.got if isinstance(self.got, tuple) else (self.got,)
-        return figures(*map(self.backend.to_numpy, got)).tolist()
+        return figures(*map(self.backend.to_numpy, got))
 
     def round(self, count: int) -> float:
         return self.clock.seconds(

@@ -42,7 +42,8 @@ class Network(ABC):
         """Weights and biases in turn, on the host."""
 
     def warm(self) -> None:
-        """Compile what only a whole epoch compiles."""
+        """Compile what only a whole epoch compiles; by default nothing."""
+        return
 
     def seconds(self, epochs: int) -> float:
         """The seconds of a step, over whole epochs from the initial weights.

@@ -11,7 +11,7 @@ from threadpoolctl import threadpool_limits
 
 from ..cases import Copy, Product, Training
 from ..cases.case import figures
-from .tasks import Task, timed
+from .tasks import MakeTask, Task, timed
 from .worker import Worker, main
 
 
@@ -62,7 +62,7 @@ class ProductTask(Task):
         self.out = np.matmul(self.a, self.b)
 
     def check(self) -> Iterable[float]:
-        return figures(self.out).tolist()
+        return figures(self.out)
 
     def round(self, count: int) -> float:
         return timed(lambda: np.matmul(self.a, self.b, out=self.out), count)
@@ -80,12 +80,14 @@ class CopyTask(Task):
     def prepare(self) -> None:
         self.target = np.zeros_like(self.source)
         self.parts = list(
-            zip(np.array_split(self.target, self.threads), np.array_split(self.source, self.threads))
+            zip(
+                np.array_split(self.target, self.threads), np.array_split(self.source, self.threads)
+            )
         )
         self._copy()
 
     def check(self) -> Iterable[float]:
-        return figures(self.target).tolist()
+        return figures(self.target)
 
     def round(self, count: int) -> float:
         return timed(self._copy, count)
@@ -101,7 +103,7 @@ if __name__ == "__main__":
     # NumPy's BLAS does small products faster on one thread, large ones on all.
     threads = int(sys.argv[1])
     threadpool_limits(threads)
-    tasks = {
+    tasks: dict[str, MakeTask] = {
         "training": ChainTask,
         "product": ProductTask,
         "copy": lambda case: CopyTask(case, threads),

@@ -49,19 +49,17 @@ class PyTorch(Network):
 
     def epoch(self) -> None:
         case = self.problem.case
-        orders = [
-            torch.randperm(case.rows, device=self.device) for _ in range(case.members or 1)
-        ]
+        orders = [torch.randperm(case.rows, device=self.device) for _ in range(case.members or 1)]
         self._train(orders[0] if case.members is None else torch.stack(orders))
 
     def warm(self) -> None:
         if self.compiled:
             self.epoch()
 
-    @torch.no_grad()
     def predict(self, x: np.ndarray) -> np.ndarray:
-        rows = self._moved(x)
-        return self._logits(rows.expand(*self.problem.case.lead, *x.shape)).softmax(-1).cpu().numpy()
+        with torch.no_grad():
+            rows = self._moved(x).expand(*self.problem.case.lead, *x.shape)
+            return np.asarray(self._logits(rows).softmax(-1).cpu())
 
     def parameters(self) -> list[np.ndarray]:
         pairs = zip(self.weights, self.biases)
@@ -82,7 +80,7 @@ class PyTorch(Network):
         total = torch.zeros(order.shape[:-1], device=self.device)
         for rows in batches:
             total += self._step(rows)
-        return total.cpu().numpy() / len(batches)
+        return np.asarray(total.cpu()) / len(batches)
 
     def _step(self, rows: torch.Tensor) -> torch.Tensor:
         losses = self.forward(rows)

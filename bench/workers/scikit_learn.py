@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from sklearn.neural_network import MLPClassifier
 
-from ..cases.training import LEARNING_RATE, Problem
+from ..cases.training import LEARNING_RATE
 from .network import Network
 from .tasks import of_networks
 from .worker import Worker, main
@@ -19,7 +19,7 @@ class OneHot:
 
     def transform(self, labels: np.ndarray) -> np.ndarray:
         """Each label as a row."""
-        return self.rows[labels]
+        return np.asarray(self.rows[labels])
 
 
 class ScikitLearn(Network):

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ..cases import Case, Fit, Prediction, Training
+from ..cases import Fit, Prediction, Training
 from ..cases.case import figures
 from ..cases.fit import MOST_EPOCHS
 from ..cases.training import STEPS, Problem, mean_cross_entropy, probabilities
@@ -64,7 +64,7 @@ class TrainingTask(Task):
             self.network.predict(self.problem.x[batch]), self.problem.labels[batch]
         )
         self.network.warm()
-        return np.concatenate([np.atleast_1d(mean), np.atleast_1d(after)]).tolist()
+        return [float(value) for value in np.concatenate([np.ravel(mean), np.ravel(after)])]
 
     def round(self, count: int) -> float:
         return self.network.seconds(count)
@@ -85,7 +85,7 @@ class PredictionTask(Task):
         self.network.predict(self.problem.x)
 
     def check(self) -> Iterable[float]:
-        return figures(self.network.predict(self.problem.x)).tolist()
+        return figures(self.network.predict(self.problem.x))
 
     def round(self, count: int) -> float:
         return timed(lambda: self.network.predict(self.problem.x), count)
@@ -131,9 +131,8 @@ def timed(call: Callable[[], Any], count: int) -> float:
 
 def of_networks(make: MakeNetwork) -> dict[str, MakeTask]:
     """What a library can be asked once it has networks."""
-    tasks: tuple[tuple[type[Case], Any], ...] = (
-        (Training, TrainingTask),
-        (Prediction, PredictionTask),
-        (Fit, FitTask),
-    )
-    return {kind.kind: lambda case, task=task: task(case, make) for kind, task in tasks}
+    return {
+        Training.kind: lambda case: TrainingTask(case, make),
+        Prediction.kind: lambda case: PredictionTask(case, make),
+        Fit.kind: lambda case: FitTask(case, make),
+    }

@@ -1,10 +1,10 @@
 """The loop that serves a worker's process.
 
 A command is a line such as ``{"do": "round", "count": 3}``, answered by a line. ``facts`` gives
-versions and thread pools, ``prepare`` makes a case ready and gives the seconds that took, ``check``
-the figures that are held to the reference, ``round`` the seconds of a run, ``memory`` the bytes that
-a case takes. Each answer also tells how long the worker had waited for the command, and how much
-processor time it took while it did.
+versions and thread pools, ``prepare`` makes a case ready and gives the seconds that this took,
+``check`` the figures that are held to the reference, ``round`` the seconds of a run, ``memory`` the
+bytes that a case takes. Each answer also tells how long the worker had waited for the command, and
+how much processor time it took while it did.
 """
 
 from __future__ import annotations
@@ -54,19 +54,23 @@ class Worker:
             case "memory":
                 self.task = None
                 return {"bytes": most_memory(self._task(command))}
-            case "check" | "round" if self.task is None:
-                raise ValueError(f"got the command {command['do']!r}, expected prepare before it")
             case "check":
-                return {"figures": list(self.task.check())}
+                return {"figures": list(self._prepared.check())}
             case "round":
-                seconds = self.task.round(command["count"])
-                if self.task.spins:
+                seconds = self._prepared.round(command["count"])
+                if self._prepared.spins:
                     time.sleep(SETTLE)
                 return {"seconds": seconds}
             case other:
                 raise ValueError(
                     f"got the command {other!r}, expected facts, prepare, check, round or memory"
                 )
+
+    @property
+    def _prepared(self) -> Task:
+        if self.task is None:
+            raise ValueError("got check or round, expected prepare before it")
+        return self.task
 
     def _task(self, command: dict[str, Any]) -> Task:
         return self.tasks[command["kind"]](_case(command["kind"], command["case"]))

@@ -30,9 +30,9 @@ def bench(
     busy: Annotated[
         bool, Option("--busy", help="Each round once more beside a busy process.")
     ] = False,
-    output: Annotated[
-        Path, Option(help="The directory for results, report and charts.")
-    ] = Path("mlpcore-bench"),
+    output: Annotated[Path, Option(help="The directory for results, report and charts.")] = Path(
+        "mlpcore-bench"
+    ),
     compare: Annotated[
         tuple[Path, Path] | None,
         Option(metavar="A.json B.json", help="Show what moved between two results instead."),
