@@ -208,7 +208,6 @@ class Process:
     Attributes:
         library: whose worker it is.
         start: seconds from the start of the process to its first answer: Python and all imports.
-        waited: seconds it waited for commands, and of them seconds it kept a processor busy.
     """
 
     def __init__(self, library: Library, environment: dict[str, str] | None = None):
@@ -224,8 +223,11 @@ class Process:
             stdout=subprocess.PIPE,
             text=True,
         )
-        self.waited = (0.0, 0.0)
-        self.facts = self.ask(do="facts")
+        try:
+            self.facts = self.ask(do="facts")
+        except WorkerError:
+            self.close()
+            raise
         self.start = time.perf_counter() - began
 
     @property
@@ -244,18 +246,11 @@ class Process:
         print(json.dumps(command), file=self._process.stdin, flush=True)
         line = self._process.stdout.readline()
         answer: dict[str, Any] = (
-            json.loads(line) if line else {"error": "it ended without an answer", "waited": (0, 0)}
+            json.loads(line) if line else {"error": "it ended without an answer"}
         )
         if "error" in answer:
             raise WorkerError(f"the worker {self.name} failed: {answer['error']}")
-        wall, busy = answer["waited"]
-        self.waited = self.waited[0] + wall, self.waited[1] + busy
         return answer
-
-    @property
-    def unrest(self) -> float:
-        """The share of a processor that it took while it waited: it should sleep."""
-        return self.waited[1] / max(self.waited[0], 1e-9)
 
     def close(self) -> None:
         """End the process."""

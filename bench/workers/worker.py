@@ -3,8 +3,7 @@
 A command is a line such as ``{"do": "round", "count": 3}``, answered by a line. ``facts`` gives
 versions and thread pools, ``prepare`` makes a case ready and gives the seconds that this took,
 ``check`` the figures that are held to the reference, ``round`` the seconds of a run, ``memory`` the
-bytes that a case takes. Each answer also tells how long the worker had waited for the command, and
-how much processor time it took while it did.
+bytes that a case takes.
 """
 
 from __future__ import annotations
@@ -78,15 +77,11 @@ class Worker:
 
 def serve(worker: Worker, commands: Iterable[str], replies: TextIO) -> None:
     """Answer commands until there are no more."""
-    replied = time.perf_counter(), time.process_time()
     for line in commands:
-        waited = time.perf_counter() - replied[0], time.process_time() - replied[1]
         try:
             answer = worker.answer(json.loads(line))
         except Exception as error:
             answer = {"error": f"{type(error).__name__}: {error}"}
-        answer["waited"] = waited
-        replied = time.perf_counter(), time.process_time()
         print(json.dumps(answer), file=replies, flush=True)
 
 
