@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from typing import Any
 
@@ -68,15 +69,17 @@ def _stacking(results: Results) -> Iterator[str]:
 
 
 def _against_peers(results: Results) -> Iterator[str]:
-    contests = [c for c in results.group("steps") if "cpu" in c.values]
-    for family, name in _PEERS.items():
-        found = [c for c in contests if c.better(family)]
-        ratios = [c.ratio(str(c.better(family)), "cpu").median for c in found]
+    for device, (family, name) in itertools.product(("cpu", "gpu"), _PEERS.items()):
+        ratios = [
+            contest.ratio(other, device).median
+            for contest in results.group("steps")
+            if device in contest.values and (other := contest.better(family, device))
+        ]
         if ratios:
             faster = sum(ratio > 1 for ratio in ratios)
             yield (
-                f"Beside {name}, a training step on the CPU is faster in {faster} of {len(found)} "
-                f"cases: {number(min(ratios))} to {number(max(ratios))} times as fast."
+                f"Beside {name}, a training step on the {device.upper()} is faster in {faster} of "
+                f"{len(ratios)} cases: {number(min(ratios))} to {number(max(ratios))} times."
             )
 
 

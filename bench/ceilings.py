@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from .libraries import LIBRARIES
+from .libraries import device_of
 from .results import Measured, Results
 
 
@@ -46,15 +46,6 @@ def ceilings(results: Results, device: str) -> Ceilings | None:
     return Ceilings(copies, max(products)) if copies and products else None
 
 
-def device(library: str) -> str:
-    """Where a library computes.
-
-    >>> device("cpu_bodies"), device("gpu")
-    ('cpu', 'gpu')
-    """
-    return LIBRARIES[library].device if library in LIBRARIES else "cpu"
-
-
 def _best(contest: Measured, on: str) -> float | None:
     """The least median time among the libraries of a device."""
-    return min((contest.median(n) for n in contest.values if device(n) == on), default=None)
+    return min((contest.median(n) for n in contest.values if device_of(n) == on), default=None)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from .libraries import LIBRARIES
+from .libraries import title_of
 from .results import Measured, Results
 from .statistics import Spread
 from .tables import Table
@@ -77,7 +77,7 @@ def table(moved: list[Change]) -> Table:
     rows = [
         [
             change.contest.title,
-            LIBRARIES[change.library].title if change.library in LIBRARIES else change.library,
+            title_of(change.library),
             *(
                 quartiles(s.lower, s.upper, change.contest.unit)
                 for s in (change.before, change.after)

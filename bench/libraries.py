@@ -177,6 +177,20 @@ LIBRARIES = {
 }
 
 
+def title_of(name: str) -> str:
+    """What a library is called."""
+    return LIBRARIES[name].title if name in LIBRARIES else name
+
+
+def device_of(name: str) -> str:
+    """Where a library computes.
+
+    >>> device_of("cpu_bodies"), device_of("gpu")
+    ('cpu', 'gpu')
+    """
+    return LIBRARIES[name].device if name in LIBRARIES else "cpu"
+
+
 def at_hand(peers: bool = False, full: bool = False) -> list[Library]:
     """The libraries that can run here, ours first."""
     devices = {"cpu", *_gpu()}

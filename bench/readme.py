@@ -48,7 +48,7 @@ def section(results: Results, chart: Path, root: Path) -> str:
     versions = ", ".join(f"{name} {version}" for name, version in facts["versions"].items())
     paragraphs = [
         f"![Time of a training step, peers over mlpcore]({chart.relative_to(root).as_posix()})",
-        markdown(steps(results)),
+        *(markdown(table) for device in ("cpu", "gpu") if len(table := steps(results, device)) > 1),
         "Time of one training step: forward, backward, Adam, float32. Of each library the better "
         f"variant, as the median of {results.settings['rounds']} rounds taken in turn. The ratios "
         "are taken round by round: the median, its target where there is one, and beneath it the "

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
+from .libraries import device_of
 from .statistics import Spread, ratios
 
 #: Tells these files from others in the same folder, and from those of an older layout.
@@ -49,9 +50,13 @@ class Measured:
         """Of a library's rounds."""
         return Spread.of(self.values[library]).median
 
-    def better(self, family: str) -> str | None:
-        """The variant of a library with the lower median; ``None`` where none was timed."""
-        names = [name for name in self.values if name.partition("_")[0] == family]
+    def better(self, family: str, device: str = "cpu") -> str | None:
+        """The variant of a library with the lowest median; ``None`` where none was timed."""
+        names = [
+            name
+            for name in self.values
+            if name.partition("_")[0] == family and device_of(name) == device
+        ]
         return min(names, key=self.median, default=None)
 
     def ratio(self, numerator: str, denominator: str) -> Spread:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from .ceilings import ceilings, device
-from .libraries import LIBRARIES
+from .ceilings import ceilings
+from .libraries import LIBRARIES, device_of, title_of
 from .results import Measured, Results
 from .statistics import Spread
 from .suite import GROUPS
@@ -15,7 +15,18 @@ Table = list[list[str]]
 #: What stands where nothing was measured.
 NOTHING = "-"
 _OTHERS = ("jax", "pytorch", "sklearn", "products")
-_FAMILIES = {"jax": "JAX", "pytorch": "PyTorch", "sklearn": "scikit-learn", "products": "products"}
+_FAMILIES = {
+    "jax": "JAX",
+    "pytorch": "PyTorch",
+    "sklearn": "scikit-learn",
+    "products": "products alone",
+}
+_AGAINST = {
+    "jax": "times JAX",
+    "pytorch": "times PyTorch",
+    "sklearn": "times scikit-learn",
+    "products": "over products",
+}
 
 
 def tables(results: Results) -> dict[str, Table]:
@@ -28,32 +39,22 @@ def tables(results: Results) -> dict[str, Table]:
     return found
 
 
-def steps(results: Results) -> Table:
-    """A training step: ours, the better variant of each other library, and our ratios."""
-    contests = [c for c in results.group("steps") if {"cpu", "gpu"} & set(c.values)]
-    ours = [
-        n
-        for n in ("cpu", "gpu", "cpu_bodies", "gpu_bodies")
-        if any(n in c.values for c in contests)
-    ]
-    others = [family for family in _OTHERS if any(c.better(family) for c in contests)]
-    against = {
-        "jax": "times JAX",
-        "pytorch": "times PyTorch",
-        "sklearn": "times scikit-learn",
-        "products": "over products",
-    }
-    head = ["layers, batch", *map(_title, ours), *(_FAMILIES[f] for f in others)]
+def steps(results: Results, device: str = "cpu") -> Table:
+    """A training step on a device: ours, the better variant of each other one, our ratios."""
+    contests = [c for c in results.group("steps") if device in c.values]
+    ours = [n for n in (device, f"{device}_bodies") if any(n in c.values for c in contests)]
+    others = [f for f in _OTHERS if any(c.better(f, device) for c in contests)]
+    head = ["layers, batch", *map(title_of, ours), *(_FAMILIES[f] for f in others)]
     rows = [
         [
             contest.title,
             *(_median(contest, name) for name in ours),
-            *(_median(contest, contest.better(family)) for family in others),
-            *(_ratio(contest, family) for family in others),
+            *(_median(contest, contest.better(family, device)) for family in others),
+            *(_ratio(contest, family, device) for family in others),
         ]
         for contest in contests
     ]
-    return [[*head, *(against[f] for f in others)], *rows]
+    return [[*head, *(_AGAINST[f] for f in others)], *rows]
 
 
 def slow_downs(results: Results) -> Table:
@@ -81,7 +82,7 @@ def _times(results: Results, contests: Sequence[Measured]) -> Table:
     """Each library's median, beneath it the quartiles."""
     names = _names(contests)
     return [
-        ["", *map(_title, names)],
+        ["", *map(title_of, names)],
         *([c.title, *(_cell(c, name) for name in names)] for c in contests),
     ]
 
@@ -91,7 +92,7 @@ def _kernels(results: Results, contests: Sequence[Measured]) -> Table:
     rows = [["", "fused", "body", "times faster", "GB/s", "of a copy"]]
     for contest in contests:
         for name in (n for n in contest.values if n in ("cpu", "gpu")):
-            body, roof = f"{name}_bodies", ceilings(results, device(name))
+            body, roof = f"{name}_bodies", ceilings(results, device_of(name))
             speed = contest.bytes / contest.median(name)
             rows.append(
                 [
@@ -109,10 +110,10 @@ def _kernels(results: Results, contests: Sequence[Measured]) -> Table:
 def _products(results: Results, contests: Sequence[Measured]) -> Table:
     """What each library reaches, and which share of the best that was seen."""
     names = _names(contests)
-    rows = [["", *(f"{_title(name)}, GFLOP/s" for name in names), "ours of the peak"]]
+    rows = [["", *(f"{title_of(name)}, GFLOP/s" for name in names), "ours of the peak"]]
     for contest in contests:
         ours = next((n for n in ("gpu", "cpu") if n in contest.values), None)
-        roof = None if ours is None else ceilings(results, device(ours))
+        roof = None if ours is None else ceilings(results, device_of(ours))
         share = (
             NOTHING
             if roof is None or ours is None
@@ -129,7 +130,7 @@ def _products(results: Results, contests: Sequence[Measured]) -> Table:
 def _ceilings(results: Results, contests: Sequence[Measured]) -> Table:
     """What was reached."""
     names = _names(contests)
-    rows = [["", *map(_title, names)]]
+    rows = [["", *map(title_of, names)]]
     for c in contests:
         work, unit = (c.flops, "FLOP") if c.flops else (c.bytes, "B")
         speeds = [rate(work / c.median(n), unit) if n in c.values else NOTHING for n in names]
@@ -140,7 +141,7 @@ def _ceilings(results: Results, contests: Sequence[Measured]) -> Table:
 def _prediction(results: Results, contests: Sequence[Measured]) -> Table:
     """Latency, and beneath it rows a second."""
     names = _names(contests)
-    rows = [["", *map(_title, names)]]
+    rows = [["", *map(title_of, names)]]
     for c in contests:
         cells = [
             f"{_median(c, n)}\n{number(c.facts['batch'] / c.median(n) / 1e3)} k rows/s"
@@ -155,7 +156,7 @@ def _prediction(results: Results, contests: Sequence[Measured]) -> Table:
 def _memory(results: Results, contests: Sequence[Measured]) -> Table:
     """Bytes, and beneath them how many times the counted minimum."""
     names = _names(contests)
-    rows = [["", "counted minimum", *map(_title, names)]]
+    rows = [["", "counted minimum", *map(title_of, names)]]
     for c in contests:
         cells = [
             f"{_median(c, n)}\n{number(c.median(n) / c.bytes)} ×" if n in c.values else NOTHING
@@ -180,10 +181,6 @@ def _names(contests: Sequence[Measured]) -> list[str]:
     return [n for n in LIBRARIES if n in found] + sorted(found - set(LIBRARIES))
 
 
-def _title(name: str) -> str:
-    return LIBRARIES[name].title if name in LIBRARIES else name
-
-
 def _size(contest: Measured) -> int:
     """The bytes that a copy of the same shape moves."""
     return 8 * int(contest.facts["rows"]) * int(contest.facts["columns"])
@@ -203,15 +200,14 @@ def _cell(contest: Measured, name: str) -> str:
     return f"{quantity(spread.median, contest.unit)}\n{between}"
 
 
-def _ratio(contest: Measured, family: str) -> str:
+def _ratio(contest: Measured, family: str, device: str) -> str:
     """How many times faster than another library; of the products, over their time."""
-    other = contest.better(family)
-    ours = next((n for n in ("cpu", "gpu") if n in contest.values), None)
-    if other is None or ours is None:
+    other = contest.better(family, device)
+    if other is None:
         return NOTHING
     floor = family == "products"
-    ratio = contest.ratio(ours, other) if floor else contest.ratio(other, ours)
-    target = contest.targets.get(family)
+    ratio = contest.ratio(device, other) if floor else contest.ratio(other, device)
+    target = contest.targets.get(family) if device == "cpu" else None
     return _spread(
         ratio, "" if target is None else _beside(ratio.median, target, "≤>" if floor else "<≥")
     )

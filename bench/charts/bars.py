@@ -4,38 +4,50 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..results import Measured, Results
+from ..libraries import title_of
+from ..results import Results
 from ..statistics import Spread
 from ..words import number
-from .style import FAINT, INK, Chart, colour, logarithmic, new_figure, title
+from .style import FAINT, INK, Chart, colour, logarithmic, new_figure
 
-#: The families in the order of the bars.
-_FAMILIES = ("products", "jax", "pytorch", "sklearn")
+#: The families and their names, in the order of the bars.
+_FAMILIES = {
+    "products": "products alone",
+    "jax": "JAX",
+    "pytorch": "PyTorch",
+    "sklearn": "scikit-learn",
+}
 
 
-def against_peers(results: Results) -> Chart | None:
-    """Each training step: the better variant of every library beside ours."""
-    contests = [c for c in results.group("steps") if "cpu" in c.values and _rivals(c)]
-    if not contests:
+def against_peers(results: Results, device: str) -> Chart | None:
+    """Each training step on a device: the better variant of every library beside ours."""
+    rows = [
+        (
+            contest,
+            {f: str(contest.better(f, device)) for f in _FAMILIES if contest.better(f, device)},
+        )
+        for contest in results.group("steps")
+        if device in contest.values
+    ]
+    rows = [(contest, others) for contest, others in rows if others]
+    if not rows:
         return None
-    families = [f for f in _FAMILIES if any(c.better(f) for c in contests)]
-    bars = len(contests) * (len(families) + 1)
-    figure = new_figure(height=0.9 + 0.185 * bars)
+    families = [f for f in _FAMILIES if any(f in others for _, others in rows)]
+    figure = new_figure(height=1.1 + 0.185 * len(rows) * (len(families) + 1))
     axes = figure.subplots()
-    y, ticks = 0.0, []
-    for contest in contests:
-        rows = [(f, contest.better(f)) for f in families]
-        ticks.append(y + (len(rows) - 1) / 2)
-        for family, library in rows:
-            if library is not None:
-                _bar(axes, y, family, contest.ratio(library, "cpu"))
+    y, ticks, spreads = 0.0, [], []
+    for contest, others in rows:
+        ticks.append(y + (len(families) - 1) / 2)
+        for family in families:
+            if family in others:
+                spreads.append(contest.ratio(others[family], device))
+                _bar(axes, y, family, spreads[-1])
             y += 1
         y += 1
-    ratios = [c.ratio(str(c.better(f)), "cpu") for c in contests for f in _rivals(c)]
-    axes.set_xlim(min(r.lower for r in ratios) / 1.5, max(r.upper for r in ratios) * 1.6)
-    axes.axvline(1, color=colour("cpu"), lw=1.6, zorder=3)
+    axes.set_xlim(min(s.lower for s in spreads) / 1.6, max(s.upper for s in spreads) * 1.7)
+    axes.axvline(1, color=colour(device), lw=1.6, zorder=3)
     axes.set_ylim(y - 1.2, -0.9)
-    axes.set_yticks(ticks, [c.title.replace(", batch ", "\nbatch ") for c in contests])
+    axes.set_yticks(ticks, [c.title.replace(", batch ", "\nbatch ") for c, _ in rows])
     axes.tick_params(axis="y", length=0, labelcolor=INK)
     axes.spines.left.set_visible(False)
     axes.grid(axis="y", visible=False)
@@ -43,46 +55,39 @@ def against_peers(results: Results) -> Chart | None:
     axes.set_xlabel("time over that of mlpcore")
     _legend(figure, families)
     return Chart(
-        "peers",
-        "Time of a training step over that of mlpcore",
-        "Bars are medians of the rounds' ratios, the dark lines their quartiles; of each library "
-        "the better variant. The blue line is mlpcore; “products” is NumPy running only the matrix "
-        "products.",
+        "peers" if device == "cpu" else "peers-gpu",
+        f"Time of a training step over that of {title_of(device)}",
+        "Bars are the medians of the rounds' ratios, the dark lines their quartiles; of each "
+        "library the better variant. The line at 1 is ours. “Products alone” is NumPy running "
+        "only the matrix products of the step.",
         figure,
     )
-
-
-def _rivals(contest: Measured) -> list[str]:
-    return [family for family in _FAMILIES if contest.better(family)]
 
 
 def _bar(axes: Any, y: float, family: str, ratio: Spread) -> None:
     axes.barh(y, ratio.median - 1, left=1, height=0.86, color=colour(family), lw=0)
     axes.plot([ratio.lower, ratio.upper], [y, y], color=INK, lw=1.3, solid_capstyle="butt")
-    far, side = (ratio.upper, 1) if ratio.median >= 1 else (ratio.lower, -1)
-    far = max(far, 1.0) if side > 0 else min(far, 1.0)
+    right = ratio.median >= 1
     axes.annotate(
         number(ratio.median),
-        (far, y),
-        (3 * side, -0.4),
+        (max(ratio.upper, 1.0) if right else min(ratio.lower, 1.0), y),
+        (3 if right else -3, -0.4),
         textcoords="offset points",
         fontsize=8.5,
-        ha="left" if side > 0 else "right",
+        ha="left" if right else "right",
         va="center",
         annotation_clip=False,
     )
 
 
 def _legend(figure: Any, families: list[str]) -> None:
-    """The colours' names above the bars."""
+    """The colours' names beneath the bars."""
     from matplotlib.patches import Patch
 
-    names = {"products": "products alone", "jax": "JAX", "pytorch": "PyTorch"}
-    handles = [Patch(color=colour(f), label=names.get(f, title(f))) for f in families]
     figure.legend(
-        handles=handles,
-        loc="outside upper center",
-        ncols=len(handles),
+        handles=[Patch(color=colour(family), label=_FAMILIES[family]) for family in families],
+        loc="outside lower center",
+        ncols=len(families),
         frameon=False,
         handlelength=1,
         handleheight=1,

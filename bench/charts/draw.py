@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Iterator
 
 from mlpcore.backend.extras import require
 
@@ -15,19 +14,16 @@ from .lines import by_batch, by_members, by_rows, by_width
 from .roofline import roofline
 from .style import FAINT, GRID, INK, PAPER, STYLE, Chart
 
+_DEVICES = ("cpu", "gpu")
 
-def charts(results: Results) -> Iterator[Chart]:
+
+def charts(results: Results) -> list[Chart]:
     """Those pictures for which there are figures."""
     with require("matplotlib", "cli").rc_context(STYLE):
-        for draw in (against_peers, by_batch, by_width, by_members, by_rows):
-            chart = draw(results)
-            if chart is not None:
-                yield chart
-        for device in ("cpu", "gpu"):
-            for of_device in (kernels, roofline):
-                chart = of_device(results, device)
-                if chart is not None:
-                    yield chart
+        drawn = [against_peers(results, device) for device in _DEVICES]
+        drawn += [draw(results) for draw in (by_batch, by_width, by_members, by_rows)]
+        drawn += [draw(results, device) for device in _DEVICES for draw in (kernels, roofline)]
+    return [chart for chart in drawn if chart is not None]
 
 
 def png(chart: Chart) -> bytes:

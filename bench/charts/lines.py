@@ -7,10 +7,11 @@ import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
+from ..libraries import device_of, title_of
 from ..results import Measured, Results
 from ..statistics import Spread
 from ..words import count, quantity
-from .style import FAINT, Chart, colour, logarithmic, new_figure, spread_apart, title
+from .style import FAINT, Chart, colour, logarithmic, new_figure, spread_apart
 
 Number = Callable[[Measured], float]
 #: By library, one for each place.
@@ -127,7 +128,7 @@ def _best_of_each(names: Sequence[str], contests: Sequence[Measured]) -> list[st
     found: dict[str, str] = {}
     for name in names:
         family = name if name.startswith(_OURS) else name.partition("_")[0]
-        key = f"{family}{'_gpu' * ('_gpu' in name)}"
+        key = f"{family} {device_of(name)}"
         total = math.prod(contest.median(name) for contest in contests)
         if key not in found or total < math.prod(c.median(found[key]) for c in contests):
             found[key] = name
@@ -137,7 +138,7 @@ def _best_of_each(names: Sequence[str], contests: Sequence[Measured]) -> list[st
 def _mark_crossovers(axes: Any, places: Sequence[float], times: Times) -> None:
     for place, _, new in crossovers(places, times):
         axes.axvline(place, color=FAINT, lw=0.9, ls=(0, (2, 2)), zorder=1)
-        words = f"{title(new)}\nfaster from {count(place)}"
+        words = f"{title_of(new)}\nfaster from {count(place)}"
         axes.annotate(
             words,
             (place, 0.02),
@@ -159,7 +160,7 @@ def _label_ends(figure: Any, axes: Any, times: Times) -> None:
     heights = spread_apart(list(ends.values()), _LABEL_GAP)
     for (name, end), height in zip(ends.items(), heights):
         axes.annotate(
-            title(name),
+            title_of(name),
             (x, times[name][-1]),
             (8, height - end),
             textcoords="offset points",

@@ -19,6 +19,8 @@ _DEVICES = {"cpu": "processor", "gpu": "graphics processor"}
 _KERNEL = "#b87503"
 #: The height of a name, in points.
 _LINE = 11.0
+#: How far up the column of names may reach, as a share of the height.
+_COLUMN = 0.66
 #: Where a name goes beside its point: how far in points, and which end of it lies there.
 _SIDES = ((0, -10, "center"), (7, 0, "left"), (-7, 0, "right"), (0, 10, "center"))
 
@@ -157,8 +159,12 @@ def _overlap(a: tuple[float, ...], b: tuple[float, ...]) -> bool:
 
 def _name_in_a_column(figure: Any, axes: Any, points: list[Point], x: float) -> None:
     """Names in a column where nothing else is, each with a thin line to its point."""
-    for point, (height, _) in zip(points, _heights(figure, axes, points)):
-        at = axes.transData.inverted().transform((0, height * figure.dpi / 72))[1]
+    own = axes.transData.transform([(p.intensity, p.reached) for p in points])[:, 1]
+    pixels = spread_apart(own.tolist(), _LINE * figure.dpi / 72)
+    highest = axes.bbox.y0 + _COLUMN * axes.bbox.height
+    down = max(0.0, max(pixels) - highest)
+    for point, height in zip(points, pixels):
+        at = axes.transData.inverted().transform((0, height - down))[1]
         axes.annotate(
             point.name,
             (point.intensity, point.reached),
@@ -176,10 +182,3 @@ def _name_in_a_column(figure: Any, axes: Any, points: list[Point], x: float) -> 
                 "shrinkB": 3,
             },
         )
-
-
-def _heights(figure: Any, axes: Any, points: list[Point]) -> list[tuple[float, float]]:
-    """For each point where its name goes, and where it is itself, in points."""
-    places = [(point.intensity, point.reached) for point in points]
-    own = [float(y) * 72 / figure.dpi for _, y in axes.transData.transform(places)]
-    return list(zip(spread_apart(own, _LINE), own))

@@ -8,8 +8,6 @@ from typing import Any
 
 from mlpcore.backend.extras import require
 
-from ..libraries import LIBRARIES
-
 INK, FAINT, GRID, PAPER = "#22272e", "#66707c", "#dfe3e8", "#fefefe"
 #: By family of libraries, after Okabe & Ito (2008), "Color Universal Design".
 COLOURS = {
@@ -77,11 +75,6 @@ def new_figure(width: float = 5.2, height: float = 3.9) -> Any:
 def colour(library: str) -> str:
     """Of a library, or of its family."""
     return COLOURS.get(library) or COLOURS.get(library.partition("_")[0], INK)
-
-
-def title(library: str) -> str:
-    """What a library is called."""
-    return LIBRARIES[library].title if library in LIBRARIES else library
 
 
 def logarithmic(axis: Any, words: Callable[[float], str], subs: Sequence[float] = (1.0,)) -> None:

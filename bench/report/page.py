@@ -21,7 +21,7 @@ from ..words import quantity
 def write(results: Results, folder: Path) -> Path:
     """Write the report and the charts; where the report is."""
     folder.mkdir(parents=True, exist_ok=True)
-    drawn = list(charts(results))
+    drawn = charts(results)
     for chart in drawn:
         (folder / f"{chart.name}.png").write_bytes(png(chart))
     path = folder / "report.html"

@@ -24,7 +24,7 @@ def test_charts(results: Any, results_of_gpu: Any) -> None:
 
 
 def test_drawings_take_the_colours_of_a_page(results: Any) -> None:
-    chart = next(charts.charts(results))
+    chart = charts.charts(results)[0]
     themed, plain = charts.svg(chart, themed=True), charts.svg(chart, note="the note")
     assert "var(--ink)" in themed
     assert "#22272e" not in themed
