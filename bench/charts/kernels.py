@@ -23,7 +23,7 @@ def kernels(results: Results, device: str) -> Chart | None:
         ]
         for c in found
     }
-    figure = new_figure(5.2, 0.9 + 0.21 * len(shares))
+    figure = new_figure(height=0.9 + 0.21 * len(shares))
     axes = figure.subplots()
     ordered = sorted(shares.items(), key=lambda item: item[1][1])
     for y, (_, (slow, fast)) in enumerate(ordered):
@@ -32,7 +32,7 @@ def kernels(results: Results, device: str) -> Chart | None:
         axes.plot(fast, y, "o", ms=6, color=colour(device))
         axes.annotate(
             f"{number(fast / slow)} ×",
-            (1.13, y),
+            (1.16, y),
             xycoords=("axes fraction", "data"),
             fontsize=8.5,
             ha="right",
@@ -46,12 +46,13 @@ def kernels(results: Results, device: str) -> Chart | None:
     axes.spines.left.set_visible(False)
     axes.grid(axis="y", visible=False)
     logarithmic(axes.xaxis, lambda share: f"{100 * share:g} %")
-    axes.set_xlabel("share of a copy's speed, by the bytes that must be moved")
+    axes.set_xlabel("share of a copy's speed")
     rows, columns = found[0].facts["rows"], found[0].facts["columns"]
     return Chart(
         f"kernels-{device}",
         "Fused kernels and array bodies",
         f"Full dots are the fused kernels, rings the array bodies, on {rows} × {columns} numbers; "
-        "behind them how many times faster the kernel is. The dark line is a plain copy.",
+        "behind them how many times faster the kernel is. Speeds are by the bytes that must be "
+        "moved; the dark line is a plain copy.",
         figure,
     )

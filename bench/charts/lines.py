@@ -154,7 +154,7 @@ def _mark_crossovers(axes: Any, places: Sequence[float], times: Times) -> None:
 def _label_ends(figure: Any, axes: Any, times: Times) -> None:
     """Each line's name at its right end, none upon another."""
     x = axes.lines[0].get_xdata()[-1]
-    figure.canvas.draw()
+    figure.draw_without_rendering()
     scale = 72 / figure.dpi
     ends = {name: axes.transData.transform((x, t[-1]))[1] * scale for name, t in times.items()}
     heights = spread_apart(list(ends.values()), _LABEL_GAP)

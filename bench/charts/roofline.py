@@ -6,6 +6,7 @@ Multicore Architectures", Communications of the ACM 52(4).
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -19,10 +20,6 @@ _DEVICES = {"cpu": "processor", "gpu": "graphics processor"}
 _KERNEL = "#b87503"
 #: The height of a name, in points.
 _LINE = 11.0
-#: How far up the column of names may reach, as a share of the height.
-_COLUMN = 0.66
-#: Where a name goes beside its point: how far in points, and which end of it lies there.
-_SIDES = ((0, -10, "center"), (7, 0, "left"), (-7, 0, "right"), (0, 10, "center"))
 
 
 @dataclass(frozen=True)
@@ -46,8 +43,8 @@ def roofline(results: Results, device: str) -> Chart | None:
     points = list(_points(results, device))
     if roof is None or not points:
         return None
-    kernels = [point for point in points if point.kernel]
-    figure = new_figure(height=5.4)
+    colours = {True: _KERNEL, False: colour(device)}
+    figure = new_figure(height=0.9 + _LINE * len(points) / 72)
     axes = figure.subplots()
     low = min(point.intensity for point in points) / 1.6
     high = max(*(point.intensity for point in points), roof.products / roof.memory) * 2.5
@@ -58,20 +55,20 @@ def roofline(results: Results, device: str) -> Chart | None:
             point.reached,
             marker="o" if point.kernel else "D",
             ms=4 if point.kernel else 5.5,
-            color=_KERNEL if point.kernel else colour(device),
+            color=colours[point.kernel],
             ls="none",
         )
     logarithmic(axes.xaxis, lambda v: f"{v:g}")
     logarithmic(axes.yaxis, lambda v: number(v / 1e9))
     axes.set_xlim(low, high)
-    axes.set_ylim(min(point.reached for point in points) / 3, roof.products * 1.7)
+    axes.set_ylim(min(point.reached for point in points) / 3, roof.products * 1.9)
     axes.set_xlabel("operations for each byte that must be moved, FLOP/B")
     axes.set_ylabel("GFLOP/s")
     axes.grid(visible=False)
-    figure.canvas.draw()
-    _name_beside(figure, axes, [p for p in points if not p.kernel], colour(device))
-    if kernels:
-        _name_in_a_column(figure, axes, kernels, 3 * max(p.intensity for p in kernels))
+    figure.draw_without_rendering()
+    _name_in_a_column(figure, axes, points, colours)
+    figure.draw_without_rendering()  # the column has taken room from the axes
+    _name_slope(axes, roof, low)
     return Chart(
         f"roofline-{device}",
         f"Roofline of the {_DEVICES[device]}",
@@ -118,65 +115,47 @@ def _draw_roof(axes: Any, roof: Ceilings, low: float, high: float) -> None:
         color=FAINT,
         fontsize=9,
     )
+
+
+def _name_slope(axes: Any, roof: Ceilings, low: float) -> None:
+    """The speed of copies, written along the slope."""
+    (x0, y0), (x1, y1) = axes.transData.transform([(x, x * roof.memory) for x in (low, 2 * low)])
     axes.annotate(
         f"copies {rate(roof.memory, 'B')}",
-        (low, low * roof.memory),
-        (16, 4),
+        (0.7 * roof.products / roof.memory, 0.7 * roof.products),
+        (-3, 3),
         textcoords="offset points",
-        va="center",
+        rotation=math.degrees(math.atan2(y1 - y0, x1 - x0)),
+        rotation_mode="anchor",
+        ha="right",
         color=FAINT,
         fontsize=9,
     )
 
 
-def _name_beside(figure: Any, axes: Any, points: list[Point], colour: str) -> None:
-    """Names at their points, on the first side where nothing else stands."""
-    at = axes.transData.transform([(p.intensity, p.reached) for p in points]) * 72 / figure.dpi
-    taken = [(x - 4, y - 4, x + 4, y + 4) for x, y in at]
-    for point, (x, y) in zip(points, at):
-        width = 0.6 * _LINE * len(point.name)
-        for across, up, side in _SIDES:
-            left = x + across - {"left": 0, "center": width / 2, "right": width}[side]
-            box = (left, y + up - _LINE / 2, left + width, y + up + _LINE / 2)
-            if not any(_overlap(box, other) for other in taken):
-                break
-        taken.append(box)
-        axes.annotate(
-            point.name,
-            (point.intensity, point.reached),
-            (across, up),
-            textcoords="offset points",
-            ha=side,
-            va="center",
-            color=colour,
-            fontsize=8.5,
-        )
-
-
-def _overlap(a: tuple[float, ...], b: tuple[float, ...]) -> bool:
-    return a[0] < b[2] and b[0] < a[2] and a[1] < b[3] and b[1] < a[3]
-
-
-def _name_in_a_column(figure: Any, axes: Any, points: list[Point], x: float) -> None:
-    """Names in a column where nothing else is, each with a thin line to its point."""
+def _name_in_a_column(
+    figure: Any, axes: Any, points: list[Point], colours: dict[bool, str]
+) -> None:
+    """Names in a column beside the axes, each with a thin line to its point."""
     own = axes.transData.transform([(p.intensity, p.reached) for p in points])[:, 1]
-    pixels = spread_apart(own.tolist(), _LINE * figure.dpi / 72)
-    highest = axes.bbox.y0 + _COLUMN * axes.bbox.height
-    down = max(0.0, max(pixels) - highest)
-    for point, height in zip(points, pixels):
-        at = axes.transData.inverted().transform((0, height - down))[1]
+    heights = spread_apart(own.tolist(), _LINE * figure.dpi / 72)
+    box = axes.bbox
+    down = max(0.0, max(heights) - box.y1) + min(0.0, min(heights) - box.y0)
+    for point, height in zip(points, heights):
         axes.annotate(
             point.name,
             (point.intensity, point.reached),
-            (x, at),
+            (1.03, (height - down - box.y0) / box.height),
+            textcoords="axes fraction",
             va="center",
-            color=_KERNEL,
+            color=colours[point.kernel],
             fontsize=8.5,
+            annotation_clip=False,
             arrowprops={
                 "arrowstyle": "-",
-                "color": _KERNEL,
+                "color": colours[point.kernel],
                 "lw": 0.5,
-                "alpha": 0.6,
+                "alpha": 0.45,
                 "relpos": (0, 0.5),
                 "shrinkA": 0,
                 "shrinkB": 3,

@@ -65,7 +65,7 @@ class Chart:
     figure: Any
 
 
-def new_figure(width: float = 5.2, height: float = 3.9) -> Any:
+def new_figure(width: float = 4.7, height: float = 3.6) -> Any:
     """An empty figure, in inches; narrow, so that it can be read on a phone."""
     figure = require("matplotlib.figure", "cli").Figure((width, height), layout="constrained")
     figure.get_layout_engine().set(w_pad=0.06, h_pad=0.06)
