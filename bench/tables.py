@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from .ceilings import ceilings
 from .libraries import LIBRARIES, device_of, title_of
@@ -14,6 +14,8 @@ from .words import number, percent, quantity, quartiles, rate
 Table = list[list[str]]
 #: What stands where nothing was measured.
 NOTHING = "-"
+#: The columns of `steps` when there is nobody else.
+_OWN_COLUMNS = 3
 _OTHERS = ("jax", "pytorch", "sklearn", "products")
 _FAMILIES = {
     "jax": "JAX",
@@ -29,14 +31,24 @@ _AGAINST = {
 }
 
 
-def tables(results: Results) -> dict[str, Table]:
-    """The table of each group that has figures, by the group's name."""
-    found = {}
-    for group in GROUPS:
-        contests = results.group(group)
+def tables(results: Results) -> Iterator[tuple[str, Table]]:
+    """Every table for which there are figures, under its title."""
+    for name, group in GROUPS.items():
+        contests = results.group(name)
         if contests:
-            found[group] = _TABLES.get(group, _times)(results, contests)
-    return found
+            yield _sentence(group.title), _TABLES.get(name, _times)(results, contests)
+        if name == "steps":
+            yield from _beside_others(results)
+
+
+def _beside_others(results: Results) -> Iterator[tuple[str, Table]]:
+    for device, where in (("cpu", "CPU"), ("gpu", "GPU")):
+        table = steps(results, device)
+        if len(table) > 1 and len(table[0]) > _OWN_COLUMNS:
+            yield f"One training step on the {where} beside the better variant of others", table
+    table = slow_downs(results)
+    if len(table) > 1:
+        yield "Times slower with one other process busy", table
 
 
 def steps(results: Results, device: str = "cpu") -> Table:
@@ -173,6 +185,10 @@ _TABLES: dict[str, Callable[[Results, Sequence[Measured]], Table]] = {
     "prediction": _prediction,
     "memory": _memory,
 }
+
+
+def _sentence(words: str) -> str:
+    return words[0].upper() + words[1:]
 
 
 def _names(contests: Sequence[Measured]) -> list[str]:

@@ -13,19 +13,23 @@ from ..advice import advice
 from ..charts import charts, png, svg
 from ..charts.style import Chart
 from ..results import Results
-from ..suite import GROUPS
-from ..tables import Table, slow_downs, tables
+from ..tables import Table, markdown, tables
 from ..words import quantity
+
+#: What is seen without a click.
+_OPEN = {"One training step": " open"}
 
 
 def write(results: Results, folder: Path) -> Path:
-    """Write the report and the charts; where the report is."""
+    """Write the report, the charts and the tables as Markdown; where the report is."""
     folder.mkdir(parents=True, exist_ok=True)
     drawn = charts(results)
     for chart in drawn:
         (folder / f"{chart.name}.png").write_bytes(png(chart))
     path = folder / "report.html"
     path.write_text(page(results, drawn), encoding="utf-8")
+    text = "\n\n".join(f"## {name}\n\n{markdown(table)}" for name, table in tables(results))
+    (folder / "tables.md").write_text(f"{text}\n", encoding="utf-8")
     return path
 
 
@@ -38,7 +42,7 @@ def page(results: Results, drawn: list[Chart]) -> str:
         facts="".join(f"<li>{escape(fact)}</li>" for fact in _facts(results)),
         advice="".join(f"<li>{escape(sentence)}</li>" for sentence in advice(results)),
         charts="".join(map(_figure, drawn)),
-        tables="".join(_sections(results)),
+        tables="".join(_section(title, table) for title, table in tables(results)),
         versions="".join(_definitions(results)),
         rounds=results.settings["rounds"],
         sittings=_sittings(results.settings["sittings"]),
@@ -76,18 +80,11 @@ def _figure(chart: Chart) -> str:
     )
 
 
-def _sections(results: Results) -> Iterator[str]:
-    for name, table in tables(results).items():
-        yield _section(GROUPS[name].title, table, opened=name == "steps")
-    if any(contest.busy for contest in results.group("steps")):
-        yield _section("times slower with one other process busy", slow_downs(results))
-
-
-def _section(title: str, table: Table, *, opened: bool = False) -> str:
+def _section(title: str, table: Table) -> str:
     head = "".join(f"<th>{escape(cell)}</th>" for cell in table[0])
     rows = "".join(f"<tr>{''.join(map(_cell, row))}</tr>" for row in table[1:])
     return (
-        f"<details{' open' * opened}><summary>{escape(title[0].upper() + title[1:])}</summary>"
+        f"<details{_OPEN.get(title, '')}><summary>{escape(title)}</summary>"
         f'<div class="scroll"><table><thead><tr>{head}</tr></thead>'
         f"<tbody>{rows}</tbody></table></div></details>\n"
     )

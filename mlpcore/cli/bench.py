@@ -48,7 +48,8 @@ def bench(
     suite, machine = module("suite"), module("machine")
     run = suite.Run(suite.Settings(tuple(only or ()), full, peers, busy))
     results = _run(run, console)
-    _show(console, results)
+    for title, table in module("tables").tables(results):
+        module("show").show(console, table, title)
     path = output / f"{machine.slug(results.machine)}.json"
     results.save(path)
     report = module("report").write(results, path.with_suffix(""))
@@ -72,14 +73,6 @@ def _run(run: Any, console: Console) -> Any:
     for name, reason in run.left_out.items():
         console.print(Text(f"{name} was left out: {reason}", style="yellow"), soft_wrap=True)
     return results
-
-
-def _show(console: Console, results: Any) -> None:
-    tables, show, groups = module("tables"), module("show").show, module("suite").GROUPS
-    for name, table in tables.tables(results).items():
-        show(console, table, groups[name].title)
-    if any(contest.busy for contest in results.group("steps")):
-        show(console, tables.slow_downs(results), "times slower with one other process busy")
 
 
 def _compare(console: Console, before: Path, after: Path, threshold: str) -> int:
