@@ -17,8 +17,8 @@ import mlpcore as mc
 from mlpcore import schedules, training
 from mlpcore.backend.random import permutation
 from mlpcore.training.batches import batches
+from mlpcore.training.crew import Job, whole_crew
 from mlpcore.training.data import Data
-from mlpcore.training.timetable import Timetable
 
 pytestmark = pytest.mark.filterwarnings("error")
 
@@ -199,11 +199,12 @@ def orders(epochs: int, *, shuffle: bool = True, **arguments: Any) -> list[np.nd
     net = network(**arguments)
     data = Data(*net.prepare(X, Y))
     state = training.State(net, mc.SGD())
-    timetable = Timetable(state, data, batches(ROWS, SIZE), shuffle)
+    job = Job(data, None, batches(ROWS, SIZE), shuffle, recorded=False)
+    timetable = whole_crew(state, job).timetable
     found = []
     for epoch in range(epochs):
         state.epochs, state.updates = epoch, epoch * STEPS
-        timetable.lay_out()
+        timetable.lay_out(state)
         found.append(timetable.order.copy())
     return found
 
@@ -795,7 +796,7 @@ def test_each_member_trains_as_it_does_alone(
             name: value[e] if name in ("X", "y", "sample_weight") else value
             for name, value in settings.items()
         }
-        expected = fit(single, optimizer=optimizer.member(e), **(data | own))
+        expected = fit(single, optimizer=optimizer.select(e), **(data | own))
         np.testing.assert_allclose(stack.parameters[e], single.parameters, rtol=1e-10, atol=1e-13)
         np.testing.assert_allclose(
             stack.statistics.flat[e], single.statistics.flat, rtol=1e-10, atol=1e-13

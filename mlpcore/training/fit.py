@@ -11,6 +11,7 @@ from mlpcore.network import Network
 from mlpcore.network.inputs import weights
 from mlpcore.training.batches import batches
 from mlpcore.training.callbacks import Callback
+from mlpcore.training.crew import Job
 from mlpcore.training.data import Data, part_of, prepare
 from mlpcore.training.early_stopping import EarlyStopping
 from mlpcore.training.evaluate import metric_names
@@ -67,14 +68,16 @@ def fit(
         names = (*names, *_monitored(network, stopping, validation is not None))
     trainer = Trainer(
         state,
-        data,
-        batches(data.count, batch_size),
-        shuffle=shuffle,
-        validation=validation,
+        Job(
+            data,
+            validation,
+            batches(data.count, batch_size),
+            shuffle,
+            network.backend.records if recorded is None else recorded,
+        ),
         metrics=tuple(dict.fromkeys(names)),
         stopping=stopping,
         callbacks=tuple(callbacks),
-        recorded=network.backend.records if recorded is None else recorded,
     )
     return trainer.run(epochs, progress)
 

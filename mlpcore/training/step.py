@@ -17,8 +17,8 @@ from mlpcore.functions.gather import gather_rows
 from mlpcore.functions.updates import gradient_norm
 from mlpcore.layers import Pass
 from mlpcore.training.batches import Batches
+from mlpcore.training.buffers import Buffers
 from mlpcore.training.data import Data, gather_targets, gather_weights
-from mlpcore.training.state import State
 from mlpcore.training.timetable import Timetable
 
 
@@ -29,11 +29,11 @@ class Step(ABC):
         gradient: the gradient of the last step, ``(..., P)``.
     """
 
-    def __init__(self, state: State, data: Data, timetable: Timetable, batches: Batches):
-        network = state.network
-        self.state, self.data, self.timetable, self.batches = state, data, timetable, batches
-        self.gradient = network.backend.zeros(tuple(state.theta.shape), network.dtype)
-        common = state.optimizer.common
+    def __init__(self, buffers: Buffers, data: Data, timetable: Timetable, batches: Batches):
+        network = buffers.network
+        self.buffers, self.data, self.timetable, self.batches = buffers, data, timetable, batches
+        self.gradient = network.backend.zeros(tuple(buffers.theta.shape), network.dtype)
+        common = buffers.optimizer.common
         penalised = any(np.any(np.asarray(common[name])) for name in ("l2", "weight_decay"))
         mask = network.layout.mask(("weight",))
         self.mask = network.backend.asarray(mask, network.dtype) if penalised else None
@@ -57,7 +57,7 @@ class Step(ABC):
         guard: Callable[[Any], None],
     ) -> None:
         """Forward, loss and backward; ``guard`` sees the loss before anything is changed."""
-        network = self.state.network
+        network = self.buffers.network
         run = Pass(training=True, draws=network.identity.keys, step=count)
         x, target, weight = batch
         logits, saved = network.propagate(x, p, s, run)
@@ -73,7 +73,7 @@ class Step(ABC):
         self, theta: Any, gradient: Any, mask: Any, moments: list[Any], rate: Any, count: Any
     ) -> None:
         """The optimizer's rule over the flat buffer, in place."""
-        optimizer = self.state.optimizer
+        optimizer = self.buffers.optimizer
         common = optimizer.common
         norm = None
         if common["clip_norm"] is not None:
@@ -108,7 +108,7 @@ class FunctionalStep(Step):
         return stopped
 
     def _run(self, step: int, active: np.ndarray, stopped: np.ndarray) -> None:
-        state, timetable, network = self.state, self.timetable, self.state.network
+        buffers, timetable, network = self.buffers, self.timetable, self.buffers.network
         size = self.batches.size
         index = network.backend.asarray(
             timetable.order[..., step * size : (step + 1) * size], "int64"
@@ -122,29 +122,29 @@ class FunctionalStep(Step):
             stopped[failed] = step
             active[failed] = False
             if not active.all():
-                before.extend(state.snapshot())
+                before.extend(buffers.snapshot())
 
         views = network.values.views, network.statistics.views, network.layout.views(self.gradient)
         count = int(timetable.counts[step])
         self.differentiate(batch, *views, count, None, guard)
         rate = timetable.rates[step, ...]
         self.update(
-            state.theta,
+            buffers.theta,
             self.gradient,
             self.mask,
-            state.moments,
+            buffers.moments,
             float(rate) if rate.ndim == 0 else rate,
             count,
         )
         if before:
-            state.restore(before, ~active)
+            buffers.restore(before, ~active)
 
 
 class RecordedStep(Step):
     """The step recorded once for each batch shape and replayed by the backend."""
 
-    def __init__(self, state: State, data: Data, timetable: Timetable, batches: Batches):
-        super().__init__(state, data, timetable, batches)
+    def __init__(self, buffers: Buffers, data: Data, timetable: Timetable, batches: Batches):
+        super().__init__(buffers, data, timetable, batches)
         self._full = self._record(batches.size) if batches.full else None
         self._last = self._record(batches.last) if batches.last else None
 
@@ -161,7 +161,7 @@ class RecordedStep(Step):
         return stopped
 
     def _record(self, rows: int) -> Any:
-        state, timetable, network = self.state, self.timetable, self.state.network
+        buffers, timetable, network = self.buffers, self.timetable, self.buffers.network
         plan = network.backend.plan()
         symbol, symbols = plan.symbol, plan.symbols
         index = symbol(timetable.order[..., :rows], self.batches.size * timetable.order.itemsize)
@@ -180,10 +180,10 @@ class RecordedStep(Step):
             plan.stop_if_not_finite,
         )
         self.update(
-            symbol(state.theta),
+            symbol(buffers.theta),
             symbol(self.gradient),
             symbol(self.mask),
-            [symbol(moment) for moment in state.moments],
+            [symbol(moment) for moment in buffers.moments],
             rate,
             count,
         )

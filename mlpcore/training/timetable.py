@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from mlpcore.backend.random import permutation
+from mlpcore.network import Network
 from mlpcore.training.batches import Batches
 from mlpcore.training.data import Data
 from mlpcore.training.state import State
@@ -20,9 +21,11 @@ class Timetable:
         losses: room for the loss of each step, ``(steps,)`` or ``(steps, E)``.
     """
 
-    def __init__(self, state: State, data: Data, batches: Batches, shuffle: bool):
-        network = state.network
-        self._state = state
+    def __init__(
+        self, network: Network, data: Data, batches: Batches, shuffle: bool, places: np.ndarray
+    ):
+        """``places`` are the members' numbers in the stack that the state describes."""
+        self._keys, self._places = network.identity.keys, places
         self._batches = batches
         self._weight = None if data.weight is None else network.backend.to_numpy(data.weight)
         self._shuffle = shuffle
@@ -37,18 +40,22 @@ class Timetable:
         self.counts = np.zeros(batches.steps, dtype=np.int64)
         self.losses = np.zeros((batches.steps, *stack), dtype=network.dtype)
 
-    def lay_out(self) -> None:
-        """Fill in the order, rates and counts of the epoch that the state is about to begin."""
-        state, steps = self._state, self._batches.steps
+    def lay_out(self, state: State, done: int = 0) -> None:
+        """Fill in the order, rates and counts of an epoch of which so many steps are done."""
         if self._shuffle:
-            keys = state.network.identity.keys
-            permutation(self._rows, epoch=state.epochs, out=self.order, **keys)
+            permutation(self._rows, epoch=state.epochs, out=self.order, **self._keys)
+        steps = self._batches.steps
         if state.optimizer.constant_rate:
-            self.rates[...] = state.rate(0.0)
+            self.rates[...] = self._rate(state, 0.0)
         else:
             for step in range(steps):
-                self.rates[step] = state.rate(state.epochs + step / steps)
-        self.counts[...] = np.arange(state.updates + 1, state.updates + 1 + steps)
+                self.rates[step] = self._rate(state, state.epochs + step / steps)
+        first = state.updates - done + 1
+        self.counts[...] = np.arange(first, first + steps)
+
+    def _rate(self, state: State, time: float) -> float | np.ndarray:
+        rate = state.rate(time)
+        return rate[self._places] if isinstance(rate, np.ndarray) else rate
 
     def shares(self) -> np.ndarray:
         """Each batch's share of the epoch's weight, in a shape that meets `losses`."""
