@@ -22,7 +22,7 @@ from mlpcore.mlp import MLP
 from mlpcore.sklearn.arrays import Home, backend_for, carry, on_host
 from mlpcore.sklearn.convergence import Convergence
 from mlpcore.sklearn.descent import Descent
-from mlpcore.sklearn.examples import Examples
+from mlpcore.sklearn.examples import Examples, row_weights
 from mlpcore.sklearn.held_out import HeldOut, split_rows
 from mlpcore.sklearn.initial import initial_values
 from mlpcore.sklearn.parameters import Parameters
@@ -98,9 +98,9 @@ class BaseMLP(Parameters):
     def _output(self) -> tuple[int, dict[str, Any]]:
         """The number of outputs, and the network's settings that depend on ``y``."""
 
-    def _row_weight(self, y: Any, sample_weight: Any) -> Any:
+    def _row_weight(self, y: Any, sample_weight: Any) -> np.ndarray | None:
         """The weight of each row in the loss."""
-        return sample_weight
+        return row_weights(sample_weight, y.shape[0])
 
     def _strata(self, target: np.ndarray) -> np.ndarray | None:
         """What a split keeps the shares of."""
@@ -131,7 +131,7 @@ class BaseMLP(Parameters):
         random = check_random_state(self.random_state)
         x, y_checked = self._checked(X, y, reset=first)
         target = self._encode(y_checked, first=first, classes=classes, incremental=incremental)
-        examples = Examples(x, target, self._row_weight(y_checked, on_host(sample_weight)))
+        examples = Examples(x, target, self._row_weight(y_checked, sample_weight))
         outputs, settings = self._output()
         sizes = [int(x.shape[1]), *self._hidden(), outputs]
         values = initial_values(sizes, self.activation, random) if first else []
@@ -256,7 +256,8 @@ class BaseMLP(Parameters):
         """Examples that the user held out."""
         x, y_checked = self._checked(X, y, reset=False)
         target = self._encode(y_checked, first=False, classes=None, incremental=True)
-        return self._watched(Examples(x, target, on_host(sample_weight)), (X, y, sample_weight))
+        examples = Examples(x, target, row_weights(sample_weight, len(target)))
+        return self._watched(examples, (X, y, sample_weight))
 
     def _watched(self, examples: Examples, given: tuple[Any, Any, Any]) -> HeldOut:
         scorer = None if self.scoring is None else get_scorer(self.scoring)

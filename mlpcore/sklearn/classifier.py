@@ -14,6 +14,8 @@ from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.metaestimators import available_if
 
 from mlpcore.backend.dispatch import Array
+from mlpcore.mlp import MLP
+from mlpcore.sklearn.arrays import Home
 from mlpcore.sklearn.base import BaseMLP
 from mlpcore.sklearn.labels import Labels
 from mlpcore.sklearn.parameters import Parameters
@@ -78,8 +80,8 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
             Labels ``(n_samples,)``; where several may hold, an indicator matrix
             ``(n_samples, n_outputs)``.
         """
-        logits = self.network_.backend.to_numpy(self._logits(X, "predict"))
-        predicted = self._labels.predicted(logits)
+        logits = self._logits(X, "predict")
+        predicted = self._labels.predicted(self.network_.backend.to_numpy(logits))
         return predicted if self._labels.sparse else self._home.bring(predicted)
 
     def predict_proba(self, X: Any) -> Array:
@@ -91,7 +93,8 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         Returns:
             ``(n_samples, n_classes)``, columns as in ``classes_``.
         """
-        return self._home.bring(self._labels.probabilities(self._logits(X, "predict_proba")))
+        logits = self._logits(X, "predict_proba")
+        return self._home.bring(self._labels.probabilities(logits))
 
     def predict_log_proba(self, X: Any) -> Array:
         """The logarithm of each label's probability, finite also where that rounds to 0.
@@ -144,7 +147,11 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         smoothing = self.label_smoothing if labels.head == "softmax" else 0.0
         return labels.outputs, {"output": labels.head, "label_smoothing": smoothing}
 
-    def _row_weight(self, y: Any, sample_weight: Any) -> Any:
+    def _start(self, network: MLP, values: list[Any], home: Home) -> None:
+        super()._start(network, values, home)
+        self.classes_ = home.bring(self._labels.classes)
+
+    def _row_weight(self, y: Any, sample_weight: Any) -> np.ndarray | None:
         weight = super()._row_weight(y, sample_weight)
         if self.class_weight is None:
             return weight
@@ -154,4 +161,4 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
     def _strata(self, target: np.ndarray) -> np.ndarray | None:
         if self._labels.multilabel:
             return None
-        return target[:, 0] > 0.5 if self._labels.binary else target
+        return (target[:, 0] > 0.5).astype(str) if self._labels.binary else target

@@ -35,7 +35,7 @@ class Descent:
     @learning_rate.setter
     def learning_rate(self, rate: float) -> None:
         # Here the rate multiplies the velocity, in scikit-learn it is part of it and stays there.
-        for moment in self.state.moments:
+        for moment in self.state.buffers.moments:
             moment *= self.learning_rate / rate
         assert isinstance(self.state.rate, Pace)
         self.state.rate.set(rate)

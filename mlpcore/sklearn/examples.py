@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from numbers import Real
+from typing import Any
 
 import numpy as np
 
+from mlpcore.backend.devices import backend
 from mlpcore.backend.dispatch import Array, namespace
+from mlpcore.network.inputs import weights
+from mlpcore.sklearn.arrays import on_host
 
 
 @dataclass(frozen=True)
@@ -39,3 +44,14 @@ class Examples:
             self.target[rows],
             None if self.weight is None else self.weight[rows],
         )
+
+
+def row_weights(sample_weight: Any, rows: int) -> np.ndarray | None:
+    """Sample weights as float64 ``(rows,)``; a number serves every row.
+
+    Raises:
+        ValueError: for another shape, a negative weight, or no positive one.
+    """
+    if isinstance(sample_weight, Real):
+        sample_weight = np.full(rows, float(sample_weight))
+    return weights(on_host(sample_weight), rows, None, backend("cpu"), "float64")

@@ -122,10 +122,13 @@ class Labels:
         return sigmoid(_both(logits)) if self.binary else softmax(logits)
 
     def log_probabilities(self, logits: Array) -> Array:
-        """Their logarithms, ``-log(1 + exp(-z))``, finite where the probability rounds to 0."""
-        if self.binary or self.multilabel:
-            return -softplus(-(_both(logits) if self.binary else logits))
-        return log_softmax(logits)
+        """Their logarithms, finite also where a probability rounds to 0."""
+        if not (self.binary or self.multilabel):
+            return log_softmax(logits)
+        z = logits if self.multilabel else _both(logits)
+        xp = namespace(z)
+        # Near 1 from the probability, so that both order the labels alike: there only z differs.
+        return xp.where(z > 0, xp.log(sigmoid(z)), -softplus(-z))
 
 
 def _both(logits: Array) -> Array:

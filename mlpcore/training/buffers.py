@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from mlpcore.backend.dispatch import Array
@@ -39,6 +41,17 @@ class Buffers:
     def moments(self) -> list[Array]:
         """The optimizer's state."""
         return self.arrays[2:]
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Without the network's own memory, which must stay the network's."""
+        to_numpy = self.network.backend.to_numpy
+        moments = [to_numpy(moment) for moment in self.moments]
+        return {"network": self.network, "optimizer": self.optimizer, "moments": moments}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__init__(state["network"], state["optimizer"])  # type: ignore[misc]
+        for mine, moment in zip(self.moments, state["moments"], strict=True):
+            mine[...] = self.network.backend.asarray(moment, self.network.dtype)
 
     def snapshot(self, into: list[Array] | None = None) -> list[Array]:
         """Copies of all arrays, in new memory or in that of an earlier snapshot."""

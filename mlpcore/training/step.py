@@ -70,11 +70,18 @@ class Step(ABC):
         network.backpropagate(dz, saved, p, g, run)
 
     def update(
-        self, theta: Any, gradient: Any, mask: Any, moments: list[Any], rate: Any, count: Any
+        self,
+        theta: Any,
+        gradient: Any,
+        mask: Any,
+        moments: list[Any],
+        rate: Any,
+        count: Any,
+        penalty: Any,
     ) -> None:
-        """The optimizer's rule over the flat buffer, in place."""
+        """The optimizer's rule over the flat buffer, in place; ``penalty`` may replace its L2's."""
         optimizer = self.buffers.optimizer
-        common = optimizer.common
+        common = optimizer.common | ({} if penalty is None else {"l2": penalty})
         norm = None
         if common["clip_norm"] is not None:
             norm = gradient_norm(
@@ -127,14 +134,15 @@ class FunctionalStep(Step):
         views = network.values.views, network.statistics.views, network.layout.views(self.gradient)
         count = int(timetable.counts[step])
         self.differentiate(batch, *views, count, None, guard)
-        rate = timetable.rates[step, ...]
+        rate, penalties = timetable.rates[step, ...], timetable.penalties
         self.update(
             buffers.theta,
             self.gradient,
             self.mask,
             buffers.moments,
-            float(rate) if rate.ndim == 0 else rate,
+            _plain(rate),
             count,
+            None if penalties is None else _plain(penalties[step, ...]),
         )
         if before:
             buffers.restore(before, ~active)
@@ -168,6 +176,7 @@ class RecordedStep(Step):
         count = symbol(timetable.counts[0, ...], timetable.counts.strides[0])
         rate = symbol(timetable.rates[0, ...], timetable.rates.strides[0])
         loss = symbol(timetable.losses[0, ...], timetable.losses.strides[0])
+        penalties = timetable.penalties
         data = self.data
         batch = self.gather(symbol(data.x), symbol(data.target), symbol(data.weight), index)
         self.differentiate(
@@ -186,6 +195,11 @@ class RecordedStep(Step):
             [symbol(moment) for moment in buffers.moments],
             rate,
             count,
+            None if penalties is None else symbol(penalties[0, ...], penalties.strides[0]),
         )
         plan.finish()
         return plan
+
+
+def _plain(values: np.ndarray) -> float | np.ndarray:
+    return float(values) if values.ndim == 0 else values
