@@ -137,9 +137,9 @@ class BaseMLP(Parameters):
         values = initial_values(sizes, self.activation, random) if first else []
         held_out = None
         if validation_data is not None:
-            held_out = self._given_examples(*validation_data)
+            held_out = self._given_out(*validation_data)
         elif self.early_stopping and self._is_stochastic:
-            held_out, examples = self._split(examples, (X, y, sample_weight), random)
+            held_out, examples = self._split(examples, self._for_scorer(X, x), y_checked, random)
         if first:
             network = self._network(sizes, settings, x, int(random.randint(2**31 - 1)))
             self._start(network, values, Home.of(X))
@@ -243,25 +243,30 @@ class BaseMLP(Parameters):
         return [xp.float64, xp.float32] if self.precision == "auto" else [getattr(xp, self.precision)]
 
     def _split(
-        self, examples: Examples, given: tuple[Any, Any, Any], random: np.random.RandomState
+        self, examples: Examples, X: Any, y: Any, random: np.random.RandomState
     ) -> tuple[HeldOut, Examples]:
         """A part of the examples held out, and the rest."""
         strata = self._strata(examples.target)
         training, rows = split_rows(len(examples), self.validation_fraction, strata, random)
+        part = examples.part(rows)
+        given = (X, y)
         if self.scoring is not None:
-            given = tuple(None if part is None else _safe_indexing(part, rows) for part in given)
-        return self._watched(examples.part(rows), given), examples.part(training)
+            given = (_safe_indexing(X, rows), _safe_indexing(y, rows))
+        return HeldOut(part, self._metric, self._scorer(), given), examples.part(training)
 
-    def _given_examples(self, X: Any, y: Any, sample_weight: Any = None) -> HeldOut:
+    def _given_out(self, X: Any, y: Any, sample_weight: Any = None) -> HeldOut:
         """Examples that the user held out."""
-        x, y_checked = self._checked(X, y, reset=False)
-        target = self._encode(y_checked, first=False, classes=None, incremental=True)
-        examples = Examples(x, target, row_weights(sample_weight, len(target)))
-        return self._watched(examples, (X, y, sample_weight))
+        x, y = self._checked(X, y, reset=False)
+        target = self._encode(y, first=False, classes=None, incremental=True)
+        examples = Examples(x, target, self._row_weight(y, sample_weight))
+        return HeldOut(examples, self._metric, self._scorer(), (self._for_scorer(X, x), y))
 
-    def _watched(self, examples: Examples, given: tuple[Any, Any, Any]) -> HeldOut:
-        scorer = None if self.scoring is None else get_scorer(self.scoring)
-        return HeldOut(examples, self._metric, scorer, given)
+    def _scorer(self) -> Any:
+        return None if self.scoring is None else get_scorer(self.scoring)
+
+    def _for_scorer(self, X: Any, x: Array) -> Any:
+        """Features as `predict` takes them: with the names, or the kind, that they came with."""
+        return X if hasattr(self, "feature_names_in_") or not Home.of(X).is_host else x
 
     # Results
 

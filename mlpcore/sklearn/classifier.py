@@ -13,7 +13,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.metaestimators import available_if
 
-from mlpcore.backend.dispatch import Array
+from mlpcore.backend.dispatch import Array, namespace
 from mlpcore.mlp import MLP
 from mlpcore.sklearn.arrays import Home
 from mlpcore.sklearn.base import BaseMLP
@@ -97,7 +97,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         return self._home.bring(self._labels.probabilities(logits))
 
     def predict_log_proba(self, X: Any) -> Array:
-        """The logarithm of each label's probability, finite also where that rounds to 0.
+        """The logarithm of each label's probability; minus infinity where that rounds to 0.
 
         Args:
             X: features ``(n_samples, n_features)``.
@@ -106,7 +106,9 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
             ``(n_samples, n_classes)``, columns as in ``classes_``.
         """
         logits = self._logits(X, "predict_log_proba")
-        return self._home.bring(self._labels.log_probabilities(logits))
+        with np.errstate(divide="ignore"):
+            logs = namespace(logits).log(self._labels.probabilities(logits))
+        return self._home.bring(logs)
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

@@ -22,13 +22,13 @@ class HeldOut:
         examples: as the network takes them.
         metric: the score, ``"accuracy"`` or ``"r2"``.
         scorer: in its place, ``scorer(estimator, X, y)``, by scikit-learn's convention.
-        given: ``X``, ``y`` and the weights as the user gave them, for the scorer.
+        given: ``X`` and ``y`` as the scorer takes them.
     """
 
     examples: Examples
     metric: str
     scorer: Any
-    given: tuple[Any, Any, Any]
+    given: tuple[Any, Any]
     _data: Data | None = None
 
     def measure(self, estimator: Any, network: Network) -> tuple[float, float]:
@@ -40,9 +40,9 @@ class HeldOut:
             loss, metrics = evaluate(network, self._data, () if self.scorer else (self.metric,))
         if self.scorer is None:
             return loss, float(metrics[self.metric])
-        X, y, weight = self.given
+        weight = self.examples.weight
         weights = {} if weight is None else {"sample_weight": weight}
-        return loss, float(self.scorer(estimator, X, y, **weights))
+        return loss, float(self.scorer(estimator, *self.given, **weights))
 
 
 def split_rows(

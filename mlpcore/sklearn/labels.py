@@ -12,8 +12,7 @@ from sklearn.utils.multiclass import check_classification_targets, type_of_targe
 
 from mlpcore.backend.dispatch import Array
 from mlpcore.backend.namespaces import namespace
-from mlpcore.functions.activations import sigmoid, softplus
-from mlpcore.functions.log_softmax import log_softmax
+from mlpcore.functions.activations import sigmoid
 from mlpcore.functions.softmax import softmax
 
 
@@ -120,15 +119,6 @@ class Labels:
         if self.multilabel:
             return sigmoid(logits)
         return sigmoid(_both(logits)) if self.binary else softmax(logits)
-
-    def log_probabilities(self, logits: Array) -> Array:
-        """Their logarithms, finite also where a probability rounds to 0."""
-        if not (self.binary or self.multilabel):
-            return log_softmax(logits)
-        z = logits if self.multilabel else _both(logits)
-        xp = namespace(z)
-        # Near 1 from the probability, so that both order the labels alike: there only z differs.
-        return xp.where(z > 0, xp.log(sigmoid(z)), -softplus(-z))
 
 
 def _both(logits: Array) -> Array:

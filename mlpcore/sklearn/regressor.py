@@ -83,6 +83,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.target_tags.multi_output = True
+        tags.target_tags.positive_only = self.loss == "poisson"
         return tags
 
     def _encode(self, y: Any, *, first: bool, classes: Any, incremental: bool) -> np.ndarray:
