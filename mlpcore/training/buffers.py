@@ -68,12 +68,13 @@ class Buffers:
     def finite(self) -> np.ndarray:
         """For each member whether all its parameters and statistics are finite numbers."""
         xp, to_numpy = self.network.backend.xp, self.network.backend.to_numpy
-        sums = [np.atleast_1d(to_numpy(xp.sum(array, axis=-1))) for array in self.values]
-        finite: np.ndarray = np.isfinite(sums[0] + sums[1])
+        arrays = [array for array in self.values if array.shape[-1]]
+        sums = sum(to_numpy(xp.sum(array, axis=-1)) for array in arrays)
+        finite: np.ndarray = np.atleast_1d(np.isfinite(sums))
         if not finite.all():
             # A sum of finite numbers may overflow; only now is it worth a look at each of them.
-            checks = [to_numpy(xp.all(xp.isfinite(array), axis=-1)) for array in self.values]
-            finite = np.atleast_1d(np.logical_and(*checks))
+            checks = [to_numpy(xp.all(xp.isfinite(array), axis=-1)) for array in arrays]
+            finite = np.atleast_1d(np.logical_and.reduce(checks))
         return finite
 
     def select(self, places: np.ndarray) -> Buffers:

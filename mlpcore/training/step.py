@@ -42,6 +42,10 @@ class Step(ABC):
     def run(self, first: int, last: int, active: np.ndarray) -> np.ndarray:
         """Steps ``first`` to ``last - 1``; for each member -1, or the step it stopped at."""
 
+    @abstractmethod
+    def gradient_norm(self) -> np.ndarray:
+        """The 2-norm of the last step's gradient, on the host: ``()`` or ``(E,)``."""
+
     def gather(self, x: Any, target: Any, weight: Any, index: Any) -> tuple[Any, Any, Any]:
         """The rows of a batch: features, targets and weights."""
         return gather_rows(x, index), gather_targets(target, index), gather_weights(weight, index)
@@ -114,6 +118,11 @@ class FunctionalStep(Step):
             self._run(step, active, stopped)
         return stopped
 
+    def gradient_norm(self) -> np.ndarray:
+        """The 2-norm of the last step's gradient, on the host: ``()`` or ``(E,)``."""
+        norm = gradient_norm(self.gradient, self.buffers.theta, None)
+        return self.buffers.network.backend.to_numpy(norm)
+
     def _run(self, step: int, active: np.ndarray, stopped: np.ndarray) -> None:
         buffers, timetable, network = self.buffers, self.timetable, self.buffers.network
         size = self.batches.size
@@ -155,6 +164,8 @@ class RecordedStep(Step):
         super().__init__(buffers, data, timetable, batches)
         self._full = self._record(batches.size) if batches.full else None
         self._last = self._record(batches.last) if batches.last else None
+        self._norm = np.zeros(self.gradient.shape[:-1], dtype=self.gradient.dtype)
+        self._measure = self._record_norm()
 
     def run(self, first: int, last: int, active: np.ndarray) -> np.ndarray:
         """Steps ``first`` to ``last - 1``; for each member -1, or the step it stopped at."""
@@ -167,6 +178,18 @@ class RecordedStep(Step):
             tail = self._last.run(full, full + 1, alive)
             stopped = np.where(stopped < 0, tail, stopped)
         return stopped
+
+    def gradient_norm(self) -> np.ndarray:
+        """The 2-norm of the last step's gradient, on the host: ``()`` or ``(E,)``."""
+        self._measure.run(0, 1)
+        return self._norm
+
+    def _record_norm(self) -> Any:
+        plan = self.buffers.network.backend.plan()
+        gradient, theta = plan.symbol(self.gradient), plan.symbol(self.buffers.theta)
+        gradient_norm(gradient, theta, None, out=plan.symbol(self._norm))
+        plan.finish()
+        return plan
 
     def _record(self, rows: int) -> Any:
         buffers, timetable, network = self.buffers, self.timetable, self.buffers.network

@@ -48,7 +48,7 @@ class Optimizer(Values):
     @property
     def constant_rate(self) -> bool:
         """Whether the learning rate stays the same throughout."""
-        return isinstance(self.schedule, Constant)
+        return not isinstance(self.learning_rate, Schedule) or isinstance(self.schedule, Constant)
 
     @property
     def common(self) -> dict[str, Any]:
