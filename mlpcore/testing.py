@@ -25,6 +25,7 @@ from mlpcore.functions.losses import (
 from mlpcore.functions.softmax import softmax
 from mlpcore.layers import Affine, BatchNorm, Dropout, Layer, LayerNorm, Pass
 from mlpcore.network import Network
+from mlpcore.network.padding import present
 from mlpcore.network.parameters import Layout
 
 #: The largest relative error that passes.
@@ -94,6 +95,7 @@ def check_gradients(
     _, gradient = copy.loss_and_gradients(X, y, sample_weight=sample_weight)
     g = to_numpy(gradient.flat)
     start = to_numpy(copy.parameters).copy()
+    inside, _ = present(copy.settings, copy.structure)
     numbers = np.random.default_rng(0)
 
     def along(direction: np.ndarray) -> Callable[[float], np.ndarray]:
@@ -110,7 +112,9 @@ def check_gradients(
             direction = np.zeros_like(start)
             piece = direction[..., slot.start : slot.stop]
             piece[...] = _direction(numbers, piece.shape)
-            direction /= np.linalg.norm(direction, axis=-1, keepdims=True)
+            direction *= inside
+            length = np.linalg.norm(direction, axis=-1, keepdims=True)
+            direction /= np.where(length == 0, 1.0, length)
             slope = np.atleast_1d(np.sum(g * direction, axis=-1))
             error, kink = _compare(along(direction), slope, tolerance)
             kinks += kink
@@ -232,6 +236,7 @@ def check_all() -> list[Report]:
         {"normalization": "batch"},
         {"normalization": "layer", "dropout": 0.3},
         {"members": 3, "seed": [1, 2, 3], "normalization": "batch", "dropout": 0.2},
+        {"members": 2, "activation": np.array(["softplus", "gelu"]), "dropout": 0.2},
     )
     for settings in whole:
         network = Network([5, 8, 6, 3], **settings)

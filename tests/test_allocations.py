@@ -12,7 +12,7 @@ import pytest
 
 import mlpcore as mc
 from mlpcore.training.batches import batches
-from mlpcore.training.crew import Job, whole_crew
+from mlpcore.training.crew import Crew, Job
 from mlpcore.training.data import Data
 from mlpcore.training.state import State
 from mlpcore.training.step import Step
@@ -30,7 +30,8 @@ def recorded_step(**settings: Any) -> tuple[Step, Timetable, State]:
     numbers = np.random.default_rng(0)
     data = Data(*network.prepare(numbers.standard_normal((70, 20)), numbers.integers(0, 5, 70)))
     state = State(network, mc.Adam(1e-3))
-    crew = whole_crew(state, Job(data, None, batches(70, 32), shuffle=True, recorded=True))
+    job = Job(data, None, batches(70, 32), shuffle=True, recorded=True)
+    crew = Crew(state, job, np.arange(network.members or 1))
     crew.timetable.lay_out(state)
     return crew.step, crew.timetable, state
 

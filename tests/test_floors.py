@@ -19,7 +19,8 @@ FLOORS = (
     ("functions",),
     ("layers",),
     ("network",),
-    ("testing", "training", "io"),
+    ("io",),
+    ("testing", "training"),
     ("mlp",),
     ("sklearn", "experiments", "cli"),
 )

@@ -212,7 +212,7 @@ class Binder {
         if (!given || (given->form == Parameter::none && option.nullable)) {
             if (option.required) refuse_type(option.name, "is missing");
             if (option.integer)
-                setting.fixed.integer = (uint64_t)option.fallback;
+                setting.fixed.integer = option.nullable ? UINT64_MAX : (uint64_t)option.fallback;
             else
                 setting.fixed.real = option.fallback;
         } else if (given->form == Parameter::array) {

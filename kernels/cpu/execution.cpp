@@ -53,6 +53,7 @@ void run_followers(const std::vector<Operation>& operations, const Operation& pr
         Work work{};
         work.values = frame.values(index);
         work.parts = 1;
+        work.out_of_range = &frame.out_of_range;
         if (first == 0 && last == n) {
             work.arrays = frame.arrays(index), work.extents = follower.extents.data();
             work.begin = begin, work.end = end;

@@ -27,6 +27,11 @@ constexpr unsigned unread = (F<float>::reads_x ? 0 : 1 << 1) | (F<float>::reads_
 #define LOSS(name, F) {name, elementwise_loss<F, float>, elementwise_loss<F, double>}
 #define UPDATE(name, F) {name, update<F, float>, update<F, double>}
 
+// For each member the activation that the first parameter names by its place among them; the
+// parameters behind it are the activation's own.
+template <int backward, class T>
+void activation_by_member(const Work& w);
+
 const NamedLoop loops[] = {
     ACTIVATION("identity", Identity),
     ACTIVATION("step", Step),
@@ -44,6 +49,9 @@ const NamedLoop loops[] = {
     ACTIVATION("hard_sigmoid", HardSigmoid),
     ACTIVATION("hard_tanh", HardTanh),
     ACTIVATION("exponential", Exponential),
+    {"activation_by_member", activation_by_member<0, float>, activation_by_member<0, double>},
+    {"activation_by_member_backward", activation_by_member<1, float>,
+     activation_by_member<1, double>},
     {"softmax", softmax<false, float>, softmax<false, double>},
     {"softmax_backward", softmax_backward<false, float>, softmax_backward<false, double>, 1 << 1},
     {"log_softmax", softmax<true, float>, softmax<true, double>},
@@ -52,6 +60,7 @@ const NamedLoop loops[] = {
     {"logsumexp_backward", logsumexp_backward<float>, logsumexp_backward<double>, 1 << 2},
     BOTH("affine_bias_gradient", bias_gradient),
     BOTH("dropout", dropout),
+    BOTH("mask_columns", mask_columns),
     BOTH("batch_norm", batch_norm),
     BOTH("batch_norm_backward", batch_norm_backward),
     BOTH("layer_norm", layer_norm),
@@ -81,6 +90,21 @@ const NamedLoop loops[] = {
     {"gather_rows_integer", gather_rows<int64_t>, gather_rows<int64_t>},
     {"permutation", permutation, permutation},
 };
+
+constexpr uint64_t activations = 16;
+
+template <int backward, class T>
+void activation_by_member(const Work& w) {
+    const uint64_t choice = w.values[0].integer;
+    if (choice >= activations) {
+        *w.out_of_range = true;
+        return;
+    }
+    const NamedLoop& loop = loops[2 * choice + backward];
+    Work own = w;
+    own.values = w.values + 1;
+    (sizeof(T) == sizeof(float) ? loop.float32 : loop.float64)(own);
+}
 
 MLPCORE_END
 

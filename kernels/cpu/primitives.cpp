@@ -130,6 +130,7 @@ Table make_table() {
         add_activation(t, name);
     add_activation(t, "leaky_relu", "negative_slope=0.01");
     add_activation(t, "elu", "alpha=1");
+    add_activation(t, "activation_by_member", "choice# parameter=0");
 
     for (const char* name : {"softmax", "log_softmax"}) {
         add_rows(t, name, "x:n,k", "y:n,k");
@@ -144,9 +145,11 @@ Table make_table() {
     add(t, "affine_bias_gradient", "dz:n,k", "db:k", "", "n k", {{"affine_bias_gradient", "k"}})
         .cost = 0.1;
 
-    add(t, "dropout", "x:n,k", "y:n,k", "rate seed# member#=0 step# layer#=0", "n k",
+    add(t, "dropout", "x:n,k", "y:n,k", "rate seed# member#=0 step# layer#=0 width#=none", "n k",
         {{"dropout", "n"}})
         .cost = 1.0;
+
+    add(t, "mask_columns", "x:n,k", "y:n,k", "width#", "n k", {{"mask_columns", "n"}}).cost = 0.1;
 
     const char* epsilon = "epsilon=1e-5";
     add(t, "batch_norm", "x:n,k gamma:k beta:k", "y:n,k mean:k variance:k", epsilon, "n k",

@@ -45,8 +45,8 @@ def fractions(name: str, value: Any) -> Any:
     return float(numbers) if numbers.ndim == 0 else numbers
 
 
-def at_least_0(name: str, value: Any, *, above: bool = False) -> float:
-    """``value`` as one finite number of at least 0, or above it.
+def at_least_0(name: str, value: Any, *, above: bool = False) -> Any:
+    """``value`` as finite numbers of at least 0, or above it: a float, or one per member.
 
     Raises:
         ValueError: for anything else.
@@ -54,8 +54,12 @@ def at_least_0(name: str, value: Any, *, above: bool = False) -> float:
     >>> at_least_0("delta", 2)
     2.0
     """
-    real = isinstance(value, (int, float, np.number)) and not isinstance(value, bool)
-    if not (real and 0 <= value < np.inf and (value > 0 or not above)):
+    try:
+        numbers = np.asarray(value)
+        right = numbers.dtype.kind in "iuf" and bool(np.all((numbers >= 0) & (numbers < np.inf)))
+    except ValueError:
+        right = False
+    if not right or (above and not np.all(numbers > 0)):
         wanted = "above 0" if above else "of at least 0"
-        raise ValueError(f"got {name}={value!r}, expected one finite number {wanted}")
-    return float(value)
+        raise ValueError(f"got {name}={value!r}, expected a finite number {wanted}")
+    return float(numbers) if numbers.ndim == 0 else numbers.astype(np.float64)

@@ -82,3 +82,13 @@ def parse_spec(spec: str) -> tuple[str, dict[str, Any]]:
         f"got {spec!r}, expected a string like 'name' or 'name(parameter=value)'; "
         "name every parameter, once each, and give it as a literal, for example 0.1 or [0.1, 0.2]"
     )
+
+
+def format_spec(name: str, parameters: Mapping[str, Any]) -> str:
+    """The string that `parse_spec` splits into these.
+
+    >>> format_spec("leaky_relu", {"negative_slope": 0.2}), format_spec("relu", {})
+    ('leaky_relu(negative_slope=0.2)', 'relu')
+    """
+    given = ", ".join(f"{key}={value!r}" for key, value in parameters.items())
+    return f"{name}({given})" if given else name

@@ -39,3 +39,14 @@ def per_member(value: Any, like: Array, axes: int) -> Any:
     xp = namespace(like)
     array = xp.asarray(value, dtype=like.dtype)
     return xp.reshape(array, (*array.shape, *(1,) * axes))
+
+
+def first_columns(like: Array, width: Any) -> Array:
+    """Which columns of ``(..., n, k)`` are before the width, ``(..., 1, k)``; for one, ``(k,)``.
+
+    >>> import numpy as np
+    >>> first_columns(np.zeros((2, 1, 3)), np.array([1, 2])).tolist()
+    [[[True, False, False]], [[True, True, False]]]
+    """
+    column = namespace(like).arange(like.shape[-1], dtype=namespace(like).int64, device=like.device)
+    return column < per_member(width, column, axes=2)

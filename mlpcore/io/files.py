@@ -9,6 +9,9 @@ from pathlib import Path
 
 StrPath = str | os.PathLike[str]
 
+#: How the name of a file ends that is not whole yet.
+TEMPORARY = ".tmp"
+
 
 def write_atomically(path: StrPath, contents: bytes) -> None:
     """Write a file so that its name holds the old contents or all of the new, even after a crash.
@@ -27,7 +30,7 @@ def write_atomically(path: StrPath, contents: bytes) -> None:
         raise IsADirectoryError(f"{path}: got a directory, expected the name of a file to write")
     if not path.parent.is_dir():
         raise FileNotFoundError(f"{path}: got no directory {str(path.parent)!r}; make it first")
-    temporary = path.with_name(f".{path.name[:64]}.{secrets.token_hex(8)}.tmp")
+    temporary = path.with_name(f".{path.name[:64]}.{secrets.token_hex(8)}{TEMPORARY}")
     try:
         with temporary.open("xb") as file:
             file.write(contents)
@@ -39,6 +42,17 @@ def write_atomically(path: StrPath, contents: bytes) -> None:
             temporary.unlink()
         raise
     _flush_directory(path.parent)
+
+
+def remove_leftovers(directory: Path, names: str) -> None:
+    """Remove what a killed process left of files that it was writing.
+
+    Args:
+        directory: where it wrote.
+        names: a pattern of the files' own names; nobody may be writing such files now.
+    """
+    for path in directory.glob(f".{names}.*{TEMPORARY}"):
+        path.unlink(missing_ok=True)
 
 
 def _flush_directory(directory: Path) -> None:

@@ -20,6 +20,7 @@ from mlpcore.backend.devices import backend as find_backend
 from mlpcore.backend.extras import require, version
 from mlpcore.io.files import StrPath, write_atomically
 from mlpcore.io.preprocessing import Preprocessing
+from mlpcore.network.sizes import checked_sizes, widest
 
 #: The version of what the metadata says; raised when older libraries could not read it rightly.
 FORMAT = 1
@@ -162,12 +163,14 @@ def _description(file: Any, path: Path) -> dict[str, Any]:
 
 def _check_shapes(file: Any, configuration: Mapping[str, Any], path: Path) -> None:
     """Hold the file's weights against the sizes that the configuration asks for."""
-    sizes, members = configuration.get("sizes"), configuration.get("members")
+    given, members = configuration.get("sizes"), configuration.get("members")
     stack = [] if members is None else [members]
     dtype = {"float32": "F32", "float64": "F64"}.get(str(configuration.get("dtype")))
     names = set(file.keys())
-    if not isinstance(sizes, list) or len(sizes) < 2:
-        raise _damaged(path, f"it has sizes {sizes!r}, expected two or more")
+    try:
+        sizes = widest(checked_sizes(given, members))
+    except (TypeError, ValueError) as fault:
+        raise _damaged(path, f"it has sizes {given!r}, expected two or more") from fault
     for layer, shape in enumerate(pairwise(sizes)):
         name = f"layers.{layer}.weight"
         found = file.get_slice(name) if name in names else None

@@ -4,6 +4,7 @@ from mlpcore.layers.activation import Activation
 from mlpcore.layers.affine import Affine
 from mlpcore.layers.dropout import Dropout
 from mlpcore.layers.layer import Layer, Pass
+from mlpcore.layers.mask import Mask
 from mlpcore.layers.normalization import BatchNorm, LayerNorm
 
-__all__ = ["Activation", "Affine", "BatchNorm", "Dropout", "Layer", "LayerNorm", "Pass"]
+__all__ = ["Activation", "Affine", "BatchNorm", "Dropout", "Layer", "LayerNorm", "Mask", "Pass"]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from mlpcore.backend.dispatch import Array, Primitive
 from mlpcore.layers.layer import Layer, Pass, Views
 
@@ -14,6 +16,13 @@ class Activation(Layer):
     def __init__(self, function: Primitive, **parameters: Any):
         self.function = function
         self.settings = parameters
+
+    @property
+    def keeps_0(self) -> bool:
+        """Whether ``f(0) = 0``, for every member."""
+        members = max((np.size(value) for value in self.settings.values()), default=1)
+        zeros = np.zeros((members, 1, 1))
+        return not np.any(self.function.reference(zeros, **self.settings))
 
     def forward(self, z: Array, p: Views, s: Views, run: Pass) -> tuple[Array, tuple[Array, Array]]:
         a = self.function(z, **self.settings)

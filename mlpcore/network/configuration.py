@@ -8,26 +8,33 @@ from typing import Any, Self
 
 import numpy as np
 
-from mlpcore.backend.checks import fractions, whole_number
+from mlpcore.backend.checks import at_least_0, fractions, whole_number
 from mlpcore.backend.names import choose
+from mlpcore.network import by_member
 from mlpcore.network.draws import Identity
 from mlpcore.network.heads import HEADS
+from mlpcore.network.sizes import checked_sizes, widest
 
 DTYPES = {"float32": "float32", "float64": "float64"}
+#: What the members of a stack share.
+SHARED = ("output", "normalization", "dtype")
+#: What may differ by member.
+OWN = ("activation", "loss", "init", "init_scale", "dropout", "label_smoothing")
 
 
 @dataclass(frozen=True, eq=False)
 class Configuration:
     """All that defines a network but its backend and its values; see `mlpcore.MLP`.
 
-    Values that may differ by member are numbers, or arrays with one value per member.
+    Values that may differ by member are as `mlpcore.network.by_member` has them.
     """
 
-    sizes: Sequence[int]
-    activation: str | Sequence[str]
+    sizes: Sequence[Any]
+    activation: Any
     output: str
     loss: str
-    init: str
+    init: Any
+    init_scale: Any
     normalization: str | None
     dropout: Any
     label_smoothing: Any
@@ -37,88 +44,100 @@ class Configuration:
 
     def __post_init__(self) -> None:
         members = None if self.members is None else whole_number("members", self.members)
+        if np.ndim(self.loss):
+            raise ValueError(
+                f"got losses {' and '.join(map(str, self.loss))}, expected one for all members; "
+                'its parameters may differ, as in "huber(delta=[0.5, 1.0])"'
+            )
+        own = {name: by_member.revived(getattr(self, name)) for name in OWN}
+        own["init_scale"] = at_least_0("init_scale", own["init_scale"])
+        own["label_smoothing"] = _checked_smoothing(own["label_smoothing"], self.output)
         checked = {
-            "sizes": _checked_sizes(self.sizes),
-            "dropout": _revived(self.dropout),
-            "label_smoothing": _checked_smoothing(_revived(self.label_smoothing), self.output),
+            "sizes": checked_sizes(self.sizes, members),
             "members": members,
             "dtype": choose("dtype", self.dtype, DTYPES),
+            **{name: by_member.check(name, value, members) for name, value in own.items()},
         }
         for name, value in checked.items():
             object.__setattr__(self, name, value)
-        for name in ("dropout", "label_smoothing"):
-            _check_members(name, getattr(self, name), members)
         choose("output", self.output, HEADS)
+        if self.normalization == "layer" and self.sizes != widest(self.sizes):
+            raise ValueError(
+                f'got normalization="layer" with widths that differ by member, {self.sizes[1:-1]}, '
+                'expected one width for all members; use normalization="batch", or a stack of '
+                "those of one width"
+            )
+
+    @property
+    def depth(self) -> int:
+        """How many affine layers there are."""
+        return len(self.sizes) - 1
+
+    @property
+    def kinds(self) -> list[np.ndarray]:
+        """The members in groups that have the same widths, activations and initializer."""
+        settings = (*self.sizes, *_entries(self.activation), self.init)
+        mixed = [np.asarray(setting).astype(str) for setting in settings if np.ndim(setting)]
+        if not mixed:
+            return [np.arange(self.members or 1)]
+        _, kind = np.unique(np.stack(mixed), axis=1, return_inverse=True)
+        return [np.flatnonzero(kind == number) for number in range(kind.max() + 1)]
 
     @property
     def identity(self) -> Identity:
         """Who the network is to the random generator."""
         return Identity.of(self.seed, self.members)
 
-    def select(self, members: int | np.ndarray) -> Self:
+    def select(self, members: Any) -> Self:
         """The configuration of one member of a stack, or of the stack of several."""
+        own = {name: by_member.select(getattr(self, name), members) for name in OWN}
         return replace(
             self,
+            sizes=by_member.select(list(self.sizes), members),
             members=np.size(members) if np.ndim(members) else None,
-            dropout=_picked(self.dropout, members),
-            label_smoothing=_picked(self.label_smoothing, members),
             seed=self.identity[members].seed,
+            **own,
         )
+
+    @classmethod
+    def join(cls, configurations: Sequence[Self]) -> Self:
+        """The configuration of the stack of these networks, one after the other.
+
+        Raises:
+            ValueError: for networks that cannot be members of one stack.
+        """
+        singles = [one for each in configurations for one in each.singles()]
+        for name in (*SHARED, "depth"):
+            values = [getattr(one, name) for one in singles]
+            if len(set(values)) > 1:
+                different = sorted(map(str, set(values)))
+                raise ValueError(
+                    f"got networks of {name} {' and '.join(different)}, expected one {name} for "
+                    "all members of a stack"
+                )
+        own = {name: by_member.join([getattr(one, name) for one in singles]) for name in OWN}
+        return replace(
+            singles[0],
+            sizes=by_member.join([list(one.sizes) for one in singles]),
+            members=len(singles),
+            seed=[one.identity.seed for one in singles],
+            **own,
+        )
+
+    def singles(self) -> list[Self]:
+        """The configuration of each member as a network of its own."""
+        return [self] if self.members is None else [self.select(e) for e in range(self.members)]
 
     def as_json(self) -> dict[str, Any]:
         """The arguments as JSON can hold them; arrays become ``{"members": [...]}``."""
-        return {field.name: _plain(getattr(self, field.name)) for field in fields(self)}
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, np.ndarray):
-        return {"members": value.tolist()}
-    if isinstance(value, np.generic):
-        return value.item()
-    if isinstance(value, (list, tuple, range)):
-        return [_plain(entry) for entry in value]
-    return value
-
-
-def _revived(value: Any) -> Any:
-    """The reverse of `_plain` for values that may differ by member."""
-    if isinstance(value, dict):
-        return np.asarray(value["members"], dtype=np.float64)
-    if isinstance(value, (list, tuple)):
-        return [_revived(entry) for entry in value]
-    return value
-
-
-def _picked(value: Any, members: int | np.ndarray) -> Any:
-    if isinstance(value, list):
-        return [_picked(entry, members) for entry in value]
-    return value if np.ndim(value) == 0 else np.asarray(value)[members]
-
-
-def _check_members(name: str, value: Any, members: int | None) -> None:
-    for entry in value if isinstance(value, list) else [value]:
-        shape = np.shape(entry)
-        if shape not in ((), (members,)):
-            raise ValueError(
-                f"got {name} with {shape[0]} values for members={members}, expected one value, or "
-                "an array with one value per member"
-            )
-
-
-def _checked_sizes(sizes: Sequence[int]) -> tuple[int, ...]:
-    try:
-        checked = tuple(whole_number("size", size) for size in sizes)
-    except (TypeError, ValueError):
-        checked = ()
-    if len(checked) < 2:
-        raise ValueError(
-            f"got sizes={sizes}, expected at least two positive integers: inputs, hidden widths, "
-            "outputs"
-        )
-    return checked
+        return {field.name: by_member.plain(getattr(self, field.name)) for field in fields(self)}
 
 
 def _checked_smoothing(value: Any, output: str) -> Any:
     if output != "softmax" and np.any(np.asarray(value) != 0):
         raise ValueError(f'got label_smoothing with output="{output}", expected output="softmax"')
     return fractions("label_smoothing", value)
+
+
+def _entries(setting: Any) -> list[Any]:
+    return setting if isinstance(setting, list) else [setting]

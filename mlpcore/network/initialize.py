@@ -8,39 +8,43 @@ from typing import Any
 import numpy as np
 
 from mlpcore.functions.initializers import initializer
+from mlpcore.functions.shapes import per_member
 from mlpcore.layers import Activation, Affine, Layer
-from mlpcore.network.draws import Identity, WeightDraws
-from mlpcore.network.parameters import Layout
+from mlpcore.network.build import Structure
+from mlpcore.network.configuration import Configuration
+from mlpcore.network.draws import WeightDraws
+from mlpcore.network.heads import HEADS
+from mlpcore.network.padding import Buffers, assembled
 
 
-def initial_parameters(
-    layers: Sequence[Layer], layout: Layout, identity: Identity, init: str, link: str
-) -> np.ndarray:
-    """Weights by the initializer, biases and shifts 0, scales 1: the flat buffer in float64.
+def initial_values(settings: Configuration, structure: Structure) -> Buffers:
+    """The flat parameters and the running statistics, in float64.
 
-    They are drawn on the host, so that every backend starts from the same numbers. ``link`` is the
-    name of the function behind the last layer.
+    Weights come from the initializer, biases and shifts are 0, scales 1, running means 0 and
+    variances 1. They are drawn on the host, so that every backend starts from the same numbers.
     """
-    flat = np.zeros((*identity.seeds.shape, layout.size))
-    following = _activation_after(layers, link)
-    for number, (layer, values) in enumerate(zip(layers, layout.views(flat))):
+    return assembled(_drawn, settings, structure)
+
+
+def _drawn(settings: Configuration, structure: Structure) -> Buffers:
+    lead = settings.identity.seeds.shape
+    parameters, statistics = (np.zeros((*lead, layout.size)) for layout in structure.layouts)
+    following = _activation_after(structure.layers, HEADS[settings.output].link.name)
+    number = 0
+    for layer, values, (name, own) in zip(
+        structure.layers, structure.layout.views(parameters), following
+    ):
         if isinstance(layer, Affine):
-            draw = WeightDraws(identity, number)
-            name, parameters = following[number]
-            fill = initializer(init, activation=name, **parameters)
-            values["weight"][...] = fill(*layer.parameters["weight"], draw)
+            fill = initializer(settings.init, activation=name, **own)
+            weight = fill(*layer.parameters["weight"], WeightDraws(settings.identity, number))
+            values["weight"][...] = per_member(settings.init_scale, weight, axes=2) * weight
+            number += 1
         elif "gamma" in values:
             values["gamma"][...] = 1
-    return flat
-
-
-def initial_statistics(layout: Layout, identity: Identity) -> np.ndarray:
-    """Running means 0 and variances 1."""
-    flat = np.zeros((*identity.seeds.shape, layout.size))
-    for values in layout.views(flat):
+    for values in structure.statistics_layout.views(statistics):
         if "variance" in values:
             values["variance"][...] = 1
-    return flat
+    return parameters, statistics
 
 
 def _activation_after(layers: Sequence[Layer], link: str) -> list[tuple[str, dict[str, Any]]]:

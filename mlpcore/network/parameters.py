@@ -28,6 +28,11 @@ class Slot:
         """Where it ends."""
         return self.start + prod(self.shape)
 
+    def of(self, flat: Array) -> Array:
+        """The parameter as a view into the flat buffer, ``(..., *shape)``."""
+        piece = flat[..., self.start : self.stop]
+        return namespace(flat).reshape(piece, (*flat.shape[:-1], *self.shape))
+
 
 class Layout:
     """Where each parameter of each layer lies in the flat buffer ``(..., size)``.
@@ -52,13 +57,31 @@ class Layout:
 
     def views(self, flat: Array) -> list[dict[str, Array]]:
         """The parameters of each layer by name, as views into ``flat``."""
-        xp = namespace(flat)
-        leading = tuple(flat.shape[:-1])
         views: list[dict[str, Array]] = [{} for _ in range(self.layers)]
         for slot in self.slots:
-            piece = flat[..., slot.start : slot.stop]
-            views[slot.layer][slot.name] = xp.reshape(piece, (*leading, *slot.shape))
+            views[slot.layer][slot.name] = slot.of(flat)
         return views
+
+    def adapted(self, flat: Array, layout: Layout) -> Array:
+        """A buffer that is laid out otherwise, for wider or narrower layers, in this layout.
+
+        What both have is kept, and what only this one has is 0.
+
+        Args:
+            flat: ``(..., P)`` in the order of ``layout``: parameters, gradients or moments.
+            layout: of the same layers, with widths of their own.
+
+        Returns:
+            ``(..., size)``; ``flat`` itself where the layouts are alike.
+        """
+        if layout.slots == self.slots:
+            return flat
+        shape = (*flat.shape[:-1], self.size)
+        mine = namespace(flat).zeros(shape, dtype=flat.dtype, device=flat.device)
+        for slot, other in zip(self.slots, layout.slots, strict=True):
+            common = (..., *(slice(min(a, b)) for a, b in zip(slot.shape, other.shape)))
+            slot.of(mine)[common] = other.of(flat)[common]
+        return mine
 
     def mask(self, names: tuple[str, ...]) -> np.ndarray:
         """``(size,)`` of 1 where a parameter of one of these names lies, else 0."""

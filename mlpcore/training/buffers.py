@@ -8,6 +8,8 @@ import numpy as np
 
 from mlpcore.backend.dispatch import Array
 from mlpcore.network import Network
+from mlpcore.network.parameters import Layout
+from mlpcore.training.memory import Memory
 from mlpcore.training.optimizers import Optimizer
 
 
@@ -53,6 +55,12 @@ class Buffers:
         for mine, moment in zip(self.moments, state["moments"], strict=True):
             mine[...] = self.network.backend.asarray(moment, self.network.dtype)
 
+    @property
+    def layouts(self) -> list[Layout]:
+        """What lies where in each array."""
+        network = self.network
+        return [network.layout, network.statistics_layout, *(network.layout for _ in self.moments)]
+
     def snapshot(self, into: list[Array] | None = None) -> list[Array]:
         """Copies of all arrays, in new memory or in that of an earlier snapshot."""
         if into is None:
@@ -83,14 +91,27 @@ class Buffers:
         some = Buffers(self.network.select(places), self.optimizer.select(places))
         index = backend.asarray(places, "int64")
         for mine, moment in zip(some.moments, self.moments, strict=True):
-            mine[...] = backend.xp.take(moment, index, axis=0)
+            taken = backend.xp.take(moment, index, axis=0)
+            mine[...] = some.network.layout.adapted(taken, self.network.layout)
         return some
 
     def write_back(self, some: Buffers, places: np.ndarray) -> None:
         """Take over what `select` gave away."""
-        for array, part in zip(self.arrays, some.arrays, strict=True):
-            for mine, place in enumerate(places):
-                array[int(place), ...] = part[mine, ...]
+        for array, part, mine, its in zip(self.arrays, some.arrays, self.layouts, some.layouts):
+            adapted = mine.adapted(part, its)
+            for i, place in enumerate(places):
+                array[int(place), ...] = adapted[i, ...]
+
+    def memory(self) -> Memory:
+        """All arrays, copied to the host, by their places."""
+        to_numpy = self.network.backend.to_numpy
+        return {str(place): np.array(to_numpy(array)) for place, array in enumerate(self.arrays)}
+
+    def recall(self, memory: Memory) -> None:
+        """Take over what `memory` gave."""
+        backend, dtype = self.network.backend, self.network.dtype
+        for place, array in enumerate(self.arrays):
+            array[...] = backend.asarray(memory[str(place)], dtype)
 
 
 def copy_members(source: list[Array], target: list[Array], members: np.ndarray) -> None:

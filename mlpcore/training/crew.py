@@ -73,8 +73,3 @@ class Crew:
         """Write what the members have become back into the whole stack."""
         if self.buffers is not state.buffers:
             state.buffers.write_back(self.buffers, self.places)
-
-
-def whole_crew(state: State, job: Job) -> Crew:
-    """All members, whether they train or not."""
-    return Crew(state, job, np.arange(state.active.size))

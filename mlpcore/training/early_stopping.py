@@ -10,6 +10,7 @@ import numpy as np
 from mlpcore.backend.checks import whole_number
 from mlpcore.training.buffers import copy_members
 from mlpcore.training.history import Epoch
+from mlpcore.training.memory import Memory, joined
 from mlpcore.training.state import State
 
 
@@ -94,3 +95,18 @@ class Watch:
         """Give every member its best parameters back."""
         ever = np.isfinite(self._best)
         copy_members(self._kept, self._state.buffers.values, ever)
+
+    def memory(self) -> Memory:
+        """What was best so far, and when, copied to the host."""
+        to_numpy = self._state.network.backend.to_numpy
+        own = {"best": self._best, "waited": self._waited, "epoch": self._epoch}
+        kept = {str(place): np.array(to_numpy(array)) for place, array in enumerate(self._kept)}
+        return {**{name: value.copy() for name, value in own.items()}, **joined(kept=kept)}
+
+    def recall(self, memory: Memory) -> None:
+        """Take over what `memory` gave."""
+        self._best, self._waited = memory["best"], memory["waited"]
+        self._epoch = memory["epoch"]
+        network = self._state.network
+        for place, array in enumerate(self._kept):
+            array[...] = network.backend.asarray(memory[f"kept.{place}"], network.dtype)

@@ -16,11 +16,13 @@ Progress = bool | Literal["auto"]
 class Bar:
     """One bar over all epochs, with the latest figures behind it; silent where not wanted."""
 
-    def __init__(self, epochs: int, progress: Progress):
+    def __init__(self, epochs: int, progress: Progress, done: int = 0):
         self._bar: Any = None
         if progress is True or (progress == "auto" and _interactive()):
             tqdm = require("tqdm.auto", "cli").tqdm
-            self._bar = tqdm(total=epochs, unit="epoch", dynamic_ncols=True, leave=True)
+            self._bar = tqdm(
+                total=epochs, initial=done, unit="epoch", dynamic_ncols=True, leave=True
+            )
 
     def advance(self, epoch: Epoch) -> None:
         """One epoch more."""

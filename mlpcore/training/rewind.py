@@ -10,12 +10,12 @@ from mlpcore.training.step import Step
 
 
 def rewind(
-    buffers: Buffers, step: Step, kept: list[Array], failed: np.ndarray, steps: int
+    buffers: Buffers, step: Step, kept: list[Array], failed: np.ndarray, steps: range
 ) -> dict[int, int]:
     """Leave each failed member with the parameters before the first step that broke it.
 
-    Draws and rates are counted, not consumed, so the epoch can be run again from the snapshot
-    ``kept``, now one step at a time, and ends in the same numbers. Only the failed members move.
+    Draws and rates are counted, not consumed, so ``steps`` can be run again from the snapshot
+    ``kept``, now one at a time, and end in the same numbers. Only the failed members move.
 
     Returns:
         For each failed member the step that broke it: its loss was not finite, or the update that
@@ -25,7 +25,7 @@ def rewind(
     buffers.restore(kept, failed)
     broken: dict[int, int] = {}
     active = failed.copy()
-    for number in range(steps):
+    for number in steps:
         before = buffers.snapshot()
         stopped = step.run(number, number + 1, active)
         bad = active & ((stopped >= 0) | ~buffers.finite())

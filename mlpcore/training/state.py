@@ -8,6 +8,7 @@ import numpy as np
 
 from mlpcore.network import Network
 from mlpcore.training.buffers import Buffers
+from mlpcore.training.memory import Memory, joined, part
 from mlpcore.training.optimizers import Optimizer
 from mlpcore.training.schedules import Schedule
 
@@ -56,3 +57,16 @@ class State:
         self.rate = self.optimizer.schedule.start()
         self.active = np.ones(network.members or 1, dtype=bool)
         self.buffers = Buffers(network, self.optimizer)
+
+    def memory(self) -> Memory:
+        """All of it, copied to the host."""
+        counts = {"updates": np.array(self.updates), "epochs": np.array(self.epochs)}
+        buffers, rate = self.buffers.memory(), self.rate.memory()
+        return {**counts, "active": self.active.copy(), **joined(buffers=buffers, rate=rate)}
+
+    def recall(self, memory: Memory) -> None:
+        """Take over what `memory` gave."""
+        self.updates, self.epochs = int(memory["updates"]), int(memory["epochs"])
+        self.active[...] = memory["active"]
+        self.buffers.recall(part(memory, "buffers"))
+        self.rate.recall(part(memory, "rate"))

@@ -97,6 +97,10 @@ class Values:
             self, **{name: _pick(value, members) for name, value in self._items()}
         )
 
+    def as_json(self) -> dict[str, Any]:
+        """The kind and the hyperparameters, as JSON can hold them."""
+        return {"kind": type(self).__name__} | {n: _plain(v) for n, v in self._items()}
+
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Values) and self._key() == other._key()
 
@@ -135,6 +139,12 @@ def _checked(what: str, value: Any, allowed: Range) -> float | np.ndarray | None
         )
     array.flags.writeable = False
     return number(array)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Values):
+        return value.as_json()
+    return value.tolist() if isinstance(value, np.ndarray) else value
 
 
 def _pick(value: Any, members: int | np.ndarray) -> Any:

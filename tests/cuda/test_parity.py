@@ -11,11 +11,13 @@ import pytest
 
 from mlpcore.backend import cuda
 from mlpcore.functions import activations, losses, updates
+from mlpcore.functions.activations import by_member
 from mlpcore.functions.affine import affine_bias_gradient
 from mlpcore.functions.dropout import dropout
 from mlpcore.functions.gather import gather_rows, gather_values
 from mlpcore.functions.log_softmax import log_softmax
 from mlpcore.functions.logsumexp import logsumexp
+from mlpcore.functions.mask_columns import mask_columns
 from mlpcore.functions.normalization import batch_norm, layer_norm, normalize, running_average
 from mlpcore.functions.softmax import softmax
 from mlpcore.functions.updates import gradient_norm
@@ -230,6 +232,28 @@ def test_dropout(cupy: Any, shape: Any, members: Any, dtype: str, rng: Any) -> N
         want = dropout.reference(x, **given)
         np.testing.assert_array_equal(cupy.run(dropout, x, **given) == 0, want == 0)
         assert_parity(cupy, dropout, x, **given, tolerance=1e-6)
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (3, 5), (64, 64), (7, 131)], ids=str)
+def test_padding(cupy: Any, shape: Any, dtype: str, rng: Any) -> None:
+    """Members narrower than their arrays: zeros behind their width, and words of their own."""
+    x = rng.normal(size=(3, *shape)).astype(dtype)
+    width = np.array([1, (shape[1] + 1) // 2, shape[1]])
+    assert_parity(cupy, mask_columns, x, width=width)
+    given = {"rate": 0.4, "seed": np.arange(11, 14), "step": 9, "width": width}
+    want = dropout.reference(x, **given)
+    np.testing.assert_array_equal(cupy.run(dropout, x, **given) == 0, want == 0)
+    assert_parity(cupy, dropout, x, **given, tolerance=1e-6)
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (3, 5), (64, 64), (7, 131)], ids=str)
+def test_activations_by_member(cupy: Any, shape: Any, dtype: str, rng: Any) -> None:
+    members = len(by_member.CHOICES)
+    x, dy = (3 * rng.normal(size=(2, members, *shape))).astype(dtype)
+    given = {"choice": rng.permutation(members), "parameter": np.linspace(0.1, 1.0, members)}
+    y = by_member.activation_by_member.reference(x, **given)
+    assert_parity(cupy, by_member.activation_by_member, x, **given)
+    assert_parity(cupy, by_member.activation_by_member.backward, dy, x, y, **given)
 
 
 @pytest.mark.parametrize("columns", [1, 3, 4, 104])

@@ -60,11 +60,35 @@ void activation_backward(const Work& w) {
     for (int64_t i = w.begin * k; i < end; ++i) dx[i] = T(f.backward(A(dy[i]), A(x[i]), A(y[i])));
 }
 
+// How many of k columns a member has; the rest is padding.
+inline int64_t width_of(Value width, int64_t k) {
+    return width.integer < (uint64_t)k ? (int64_t)width.integer : k;
+}
+
+// 0 in the padding of rows [begin, end)
+template <class T>
+void clear_padding(T* y, int64_t begin, int64_t end, int64_t width, int64_t k) {
+    for (int64_t r = begin; r < end && width < k; ++r)
+        memset(y + r * k + width, 0, (size_t)(k - width) * sizeof(T));
+}
+
+// inputs x; outputs y; parameters the width
+template <class T>
+void mask_columns(const Work& w) {
+    const int64_t k = w.extents[1], width = width_of(w.values[0], k);
+    const T* x = w.array<T>(0);
+    T* y = w.array<T>(1);
+    if (x != y)
+        memcpy(y + w.begin * k, x + w.begin * k, (size_t)((w.end - w.begin) * k) * sizeof(T));
+    clear_padding(y, w.begin, w.end, width, k);
+}
+
 // inputs x; outputs y
 template <class T>
 void dropout(const Work& w) {
     const Dropout<T> drop(w.values);
-    const int64_t k = w.extents[1], begin = w.begin * k, end = w.end * k;
+    const int64_t k = w.extents[1], width = width_of(w.values[5], k);
+    const int64_t begin = w.begin * width, end = w.end * width;
     const T* x = w.array<T>(0);
     T* y = w.array<T>(1);
     constexpr int block = 64;
@@ -77,9 +101,17 @@ void dropout(const Work& w) {
         }
         const int64_t from = start < begin ? begin : start;
         const int64_t to = start + block < end ? start + block : end;
-        MLPCORE_INDEPENDENT
-        for (int64_t i = from; i < to; ++i) y[i] = drop.value(x[i], words[i - start]);
+        // Without padding the elements lie side by side; else as far as their row goes.
+        for (int64_t i = from, run; i < to; i += run) {
+            const int64_t column = width < k ? i % width : 0;
+            const int64_t place = width < k ? i / width * k + column : i;
+            run = width < k && width - column < to - i ? width - column : to - i;
+            MLPCORE_INDEPENDENT
+            for (int64_t j = 0; j < run; ++j)
+                y[place + j] = drop.value(x[place + j], words[i - start + j]);
+        }
     }
+    clear_padding(y, w.begin, w.end, width, k);
 }
 
 // inputs running, value; outputs the new average; parameters momentum, scale

@@ -11,7 +11,7 @@ struct Dropout {
     uint64_t threshold;  // a word below it drops the element
     T kept;              // 1 - rate
     Stream stream;
-    // Parameters: rate, seed, member, step, layer.
+    // Parameters: rate, seed, member, step, layer; and the width, which is the loop's concern.
     MLPCORE_HD explicit Dropout(const Value* p)
         : threshold((uint64_t)(p[0].real * 4294967296.0)),
           kept(T(1.0 - p[0].real)),

@@ -231,6 +231,8 @@ class _Binder:
     def _number(self, option: Option, value: Any) -> int:
         if not option.integer:
             return int(struct.unpack("<Q", struct.pack("<d", float(value)))[0])
+        if value == math.inf:
+            return _WORD
         if value != int(value):
             raise Refused(f"{option.name} is no integer")
         return int(value) & _WORD

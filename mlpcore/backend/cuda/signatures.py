@@ -61,7 +61,7 @@ class Slot:
 
 @dataclass(frozen=True)
 class Option:
-    """A parameter: a real number, or an integer (``#``); ``None`` stands for infinity."""
+    """A parameter: a real number, or an integer (``#``); ``None`` stands for the largest."""
 
     name: str
     integer: bool
@@ -299,7 +299,17 @@ SIGNATURES: dict[str, Signature] = {
         "dropout",
         "x:n,k -> y:n,k",
         "flat dropout",
-        options="rate seed# member#=0 step# layer#=0",
+        options="rate seed# member#=0 step# layer#=0 width#=none",
+    ),
+    "mask_columns": _signature("dropout", "x:n,k -> y:n,k", "flat mask_columns", options="width#"),
+    "activation_by_member": _signature(
+        "by_member", "x:n,k -> y:n,k", "flat activation_by_member", options="choice# parameter=0"
+    ),
+    "activation_by_member_backward": _signature(
+        "by_member",
+        "dy:n,k x:n,k y:n,k -> dx:n,k",
+        "flat activation_by_member_backward",
+        options="choice# parameter=0",
     ),
     "gather_rows": _signature("gather", "x:N,k~ index:n# -> y:n,k~", "columns gather_rows"),
     "gather_values": _signature(

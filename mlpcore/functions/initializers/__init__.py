@@ -5,6 +5,8 @@ from __future__ import annotations
 import functools
 from typing import Any
 
+import numpy as np
+
 from mlpcore.backend.names import check_parameters, choose, parse_spec
 from mlpcore.functions.initializers.auto import auto
 from mlpcore.functions.initializers.constant import constant
@@ -37,7 +39,8 @@ def initializer(spec: str, activation: str = "identity", **parameters: Any) -> I
     """Return the initializer that a string such as ``"normal(std=0.1)"`` describes.
 
     Args:
-        spec: a name, with parameters in brackets where wanted, or ``"auto"``.
+        spec: a name, with parameters in brackets where wanted, or ``"auto"``. A list as a parameter
+            has one value per member.
         activation: the name of the activation behind the weights, for ``"auto"``.
         parameters: the activation's parameters, likewise.
 
@@ -49,7 +52,8 @@ def initializer(spec: str, activation: str = "identity", **parameters: Any) -> I
     >>> initializer("auto", activation="relu").func.__name__
     'he_normal'
     """
-    name, own = parse_spec(spec)
+    name, literals = parse_spec(spec)
+    own = {key: np.asarray(v) if isinstance(v, list) else v for key, v in literals.items()}
     known = {"auto": auto(activation, **parameters), **INITIALIZERS}
     chosen = choose("initializer", name, known)
     check_parameters(name, chosen, own)
