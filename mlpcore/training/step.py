@@ -166,6 +166,7 @@ class RecordedStep(Step):
         self._last = self._record(batches.last) if batches.last else None
         self._norm = np.zeros(self.gradient.shape[:-1], dtype=self.gradient.dtype)
         self._measure = self._record_norm()
+        self._everyone = np.ones(self._norm.size, dtype=bool)
 
     def run(self, first: int, last: int, active: np.ndarray) -> np.ndarray:
         """Steps ``first`` to ``last - 1``; for each member -1, or the step it stopped at."""
@@ -181,7 +182,7 @@ class RecordedStep(Step):
 
     def gradient_norm(self) -> np.ndarray:
         """The 2-norm of the last step's gradient, on the host: ``()`` or ``(E,)``."""
-        self._measure.run(0, 1)
+        self._measure.run(0, 1, self._everyone)
         return self._norm
 
     def _record_norm(self) -> Any:

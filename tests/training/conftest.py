@@ -127,9 +127,9 @@ class Tape:
     def finish(self) -> None:
         self.finished = True
 
-    def run(self, first: int, last: int, active: np.ndarray | None = None) -> np.ndarray:
+    def run(self, first: int, last: int, active: np.ndarray) -> np.ndarray:
         assert self.finished
-        active = np.ones(1, dtype=bool) if active is None else active.copy()
+        active = active.copy()
         stopped = np.full(active.shape, -1)
         for step in range(first, last):
             for primitive, arrays, places, parameters in self.calls:
