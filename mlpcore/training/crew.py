@@ -66,6 +66,8 @@ class Crew:
 
     def is_thin(self, active: np.ndarray) -> bool:
         """Whether so few of it are still ``active``, ``(E,)``, that forming another one pays."""
+        if len(self.places) == 1:
+            return False
         staying = int(np.count_nonzero(active[self.places]))
         return 0 < staying <= WORTH_FORMING * len(self.places)
 

@@ -171,14 +171,13 @@ class RecordedStep(Step):
     def run(self, first: int, last: int, active: np.ndarray) -> np.ndarray:
         """Steps ``first`` to ``last - 1``; for each member -1, or the step it stopped at."""
         full = self.batches.full
-        stopped = np.full(active.shape, -1)
-        if self._full is not None and first < full:
-            stopped = self._full.run(first, min(last, full), active)
-        if self._last is not None and last > full:
-            alive = active & (stopped < 0)
-            tail = self._last.run(full, full + 1, alive)
-            stopped = np.where(stopped < 0, tail, stopped)
-        return stopped
+        if self._last is None or last <= full:
+            return self._full.run(first, last, active)
+        if self._full is None or first >= full:
+            return self._last.run(full, full + 1, active)
+        stopped = self._full.run(first, full, active)
+        tail = self._last.run(full, full + 1, active & (stopped < 0))
+        return np.where(stopped < 0, tail, stopped)
 
     def gradient_norm(self) -> np.ndarray:
         """The 2-norm of the last step's gradient, on the host: ``()`` or ``(E,)``."""

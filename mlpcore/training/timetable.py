@@ -41,7 +41,8 @@ class Timetable:
         sizes[batches.full :] = batches.last
         self._sizes = sizes.reshape(-1, *(1,) * len(stack))
         self._row_shares = self._sizes / batches.rows
-        self.counts = np.zeros(batches.steps, dtype=np.int64)
+        self._numbers = np.arange(1, batches.steps + 1, dtype=np.int64)
+        self.counts = self._numbers.copy()
         self.losses = np.zeros((batches.steps, *stack), dtype=network.dtype)
         self._l2 = optimizer.l2
         self.penalties = np.zeros_like(self.rates) if optimizer.l2_shared else None
@@ -58,8 +59,7 @@ class Timetable:
         else:
             for step in range(steps):
                 self.rates[step] = self._rate(state, state.epochs + step / steps)
-        first = state.updates - done + 1
-        self.counts[...] = np.arange(first, first + steps)
+        np.add(self._numbers, state.updates - done, out=self.counts)
         if self.penalties is not None and self._weight is not None:
             weights = self._weights()
             nothing = weights == 0
