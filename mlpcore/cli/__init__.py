@@ -1,4 +1,4 @@
-"""Floor 6: the command line, ``mlpcore train | predict | check | info``."""
+"""Floor 7: the command line, ``mlpcore train | sweep | predict | check | info``."""
 
 from __future__ import annotations
 

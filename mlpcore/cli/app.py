@@ -12,6 +12,7 @@ from typer.core import TyperGroup
 from mlpcore.cli.check import check
 from mlpcore.cli.info import info
 from mlpcore.cli.predict import predict
+from mlpcore.cli.sweep import sweep
 from mlpcore.cli.train import train
 
 #: What the library and the system raise for a reason that lies outside of them.
@@ -62,5 +63,5 @@ def describe(
     """Multilayer perceptrons with hand-derived gradients, on the CPU and the GPU."""
 
 
-for command in (train, predict, check, info):
+for command in (train, sweep, predict, check, info):
     app.command()(command)

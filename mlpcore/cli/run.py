@@ -88,7 +88,7 @@ def train_on(backend: str, examples: Examples, settings: Settings) -> Run:
         progress=False if settings.quiet else "auto",
     )
     seconds = time.perf_counter() - start
-    return Run(backend, network, history, seconds, _quality(network, examples))
+    return Run(backend, network, history, seconds, quality(network, examples))
 
 
 def measure(examples: Examples) -> str:
@@ -123,7 +123,8 @@ def _optimizer(settings: Settings) -> Optimizer:
     return dataclasses.replace(optimizer, learning_rate=settings.learning_rate)
 
 
-def _quality(network: MLP, examples: Examples) -> dict[str, str]:
+def quality(network: MLP, examples: Examples) -> dict[str, str]:
+    """How good a network is on the held-out part, in words."""
     X, y = examples.held_out
     outputs = to_numpy(network.predict(X))
     target = examples.preprocessing.target

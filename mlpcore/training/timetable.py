@@ -28,7 +28,7 @@ class Timetable:
     ):
         """``places`` are the members' numbers in the stack that the state describes."""
         network, optimizer = buffers.network, buffers.optimizer
-        self._keys, self._places = network.identity.keys, places
+        self._identity, self._places = network.identity, places
         self._batches = batches
         self._weight = None if data.weight is None else network.backend.to_numpy(data.weight)
         self._shuffle = shuffle
@@ -36,6 +36,8 @@ class Timetable:
         rows = np.arange(batches.rows, dtype=np.int64) if data.rows is None else data.rows
         self._rows = np.ascontiguousarray(np.broadcast_to(rows, (*stack, batches.rows)))
         self.order = self._rows.copy()
+        if stack:
+            self._once, self._alike = network.identity.distinct()
         self.rates = np.zeros((batches.steps, *stack))
         sizes = np.full(batches.steps, float(batches.size))
         sizes[batches.full :] = batches.last
@@ -52,7 +54,7 @@ class Timetable:
     def lay_out(self, state: State, done: int = 0) -> None:
         """Fill in the order, rates and counts of an epoch of which so many steps are done."""
         if self._shuffle:
-            permutation(self._rows, epoch=state.epochs, out=self.order, **self._keys)
+            self._reorder(state.epochs)
         steps = self._batches.steps
         if state.optimizer.constant_rate:
             self.rates[...] = self._rate(state, 0.0)
@@ -64,6 +66,17 @@ class Timetable:
             weights = self._weights()
             nothing = weights == 0
             self.penalties[...] = np.where(nothing, 0.0, self._l2 / np.where(nothing, 1.0, weights))
+
+    def _reorder(self, epoch: int) -> None:
+        """Shuffle the rows of each member; those of one identity by the same draws."""
+        if self.order.ndim < 2 or len(self._once.seeds) == len(self.order):
+            permutation(self._rows, epoch=epoch, out=self.order, **self._identity.keys)
+            return
+        shape = (len(self._once.seeds), self._batches.rows)
+        numbers = np.ascontiguousarray(np.broadcast_to(np.arange(shape[1]), shape))
+        shuffled = permutation(numbers, epoch=epoch, **self._once.keys)
+        for rows, alike, order in zip(self._rows, self._alike, self.order):
+            np.take(rows, shuffled[alike], out=order, mode="clip")  # unchecked, so unbuffered
 
     def _rate(self, state: State, time: float) -> float | np.ndarray:
         rate = state.rate(time)
