@@ -188,10 +188,11 @@ int64_t Plan::run_paced(int64_t first, int64_t last, std::atomic<bool>& out_of_r
     while (first < last) {
         const bool trial = pace_.left <= 0, alone = pace_.prefer_alone() != trial;
         const int threads = alone ? 1 : parts_;
-        // The first half wakes the threads and fills their caches; the second is timed.
-        const int64_t end = std::min(last, first + block), timed = first + (end - first + 1) / 2;
-        int64_t stopped = run_block(threads, first, timed, out_of_range);
-        if (stopped < 0 && timed < end) {
+        // The first half wakes the threads and fills their caches; the second is timed. A step
+        // that comes alone wakes them itself, so waking counts.
+        const int64_t end = std::min(last, first + block), timed = first + (end - first) / 2;
+        int64_t stopped = timed > first ? run_block(threads, first, timed, out_of_range) : -1;
+        if (stopped < 0) {
             const auto start = Clock::now();
             stopped = run_block(threads, timed, end, out_of_range);
             const std::chrono::duration<double> taken = Clock::now() - start;
