@@ -23,7 +23,7 @@ SHARED = ("output", "normalization", "dtype")
 OWN = ("activation", "loss", "init", "init_scale", "dropout", "label_smoothing")
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class Configuration:
     """All that defines a network but its backend and its values; see `mlpcore.MLP`.
 
@@ -35,7 +35,7 @@ class Configuration:
     output: str
     loss: str
     init: Any
-    init_scale: Any
+    init_scale: Any = 1.0  # which models of older versions lack
     normalization: str | None
     dropout: Any
     label_smoothing: Any
@@ -62,7 +62,7 @@ class Configuration:
         for name, value in checked.items():
             object.__setattr__(self, name, value)
         choose("output", self.output, HEADS)
-        for text in set(np.ravel(self.init).tolist()):
+        for text in np.unique(self.init) if isinstance(self.init, np.ndarray) else (self.init,):
             initializer(text)
         if self.normalization == "layer" and self.sizes != widest(self.sizes):
             raise ValueError(
