@@ -144,6 +144,13 @@ void run_product(const std::vector<Operation>& operations, const Step& step, Fra
         operation.float32 ? run(0.0f) : run(0.0);
         return;
     }
+    if (p.b_column == 1 && m1 - m0 <= few_rows && width >= 2 * kernels.lanes && !sums) {
+        kernels.multiply_few(Product{a + m0 * p.a_row * item, p.a_row, p.a_column, nullptr,
+                                     c + m0 * p.n * item, p.n, bias, false, m1 - m0, width, p.k},
+                             b, p.b_row);
+        run_followers(operations, operation, frame, m0, m1, n0, n1);
+        return;
+    }
     // The sum over k in slices, so that the panels in use stay in the first cache. Where C is too
     // large for the second, it is finished block by block, from slices that are packed beforehand.
     const int64_t slices = std::max<int64_t>(1, (p.k + longest_slice - 1) / longest_slice);

@@ -27,6 +27,10 @@ struct ProductKernels {
     void (*pack_and_sum)(const void* b, int64_t b_row, int64_t k, int64_t n, void* panels,
                          void* sums);
     void (*multiply)(const Product& product);
+    // For at most `few_rows` rows of A: B is read as it is, `b_row` apart, since packing it takes
+    // longer than the product. The sums have the same order as above.
+    void (*multiply_few)(const Product& product, const void* b, int64_t b_row);
 };
+constexpr int64_t few_rows = 4;
 
 }  // namespace mlpcore

@@ -45,11 +45,12 @@ class Network(Holding):
         if np.any(settings.label_smoothing != 0):
             self.loss_settings["label_smoothing"] = settings.label_smoothing
 
+    inference: Inference
+
     def _own(self, parameters: Array, statistics: Array) -> None:
         super()._own(parameters, statistics)
-        self.inference: Inference = (
-            RecordedInference() if self.backend.records else FunctionalInference()
-        )
+        recorded = self.backend.records
+        self.inference = RecordedInference(self) if recorded else FunctionalInference(self)
 
     def propagate(
         self, x: Array, p: Sequence[Views], s: Sequence[Views], run: Pass
@@ -69,11 +70,14 @@ class Network(Holding):
             dz = layer.backward(dz, kept, own, gradient, run)
 
     def forward(self, X: Any) -> Array:
-        """The logits, ``(..., n, n_out)``, computed in pieces of bounded memory."""
+        """The logits, ``(..., n, n_out)``; as `predict`, but without the link."""
         return self._in_pieces(X, link=False)
 
     def predict(self, X: Any, *, reduce: str | None = None) -> Array:
         """The output activations: probabilities or values, ``(..., n, n_out)``.
+
+        A long input is converted and computed piece by piece, in bounded memory beside the output.
+        Any number of threads may predict with one network while nobody changes it.
 
         Args:
             X: features ``(n, n_features)``; for a stack also ``(E, n, n_features)``.
