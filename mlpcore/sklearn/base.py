@@ -171,7 +171,9 @@ class BaseMLP(Parameters):
 
     def _start(self, network: MLP, values: list[Any], home: Home) -> None:
         """Take a new network on, with the attributes of one that has not been trained."""
-        for weight, bias, (first_weight, first_bias) in zip(network.weights, network.biases, values):
+        for weight, bias, (first_weight, first_bias) in zip(
+            network.weights, network.biases, values
+        ):
             weight[...] = network.backend.asarray(first_weight, network.dtype)
             bias[...] = network.backend.asarray(first_bias, network.dtype)
         self.network_, self._home = network, home
@@ -240,7 +242,9 @@ class BaseMLP(Parameters):
     def _dtypes(self, X: Any) -> list[Any]:
         """What ``X`` may be; the first is taken where it is something else."""
         xp = Home.of(X).xp
-        return [xp.float64, xp.float32] if self.precision == "auto" else [getattr(xp, self.precision)]
+        return (
+            [xp.float64, xp.float32] if self.precision == "auto" else [getattr(xp, self.precision)]
+        )
 
     def _split(
         self, examples: Examples, X: Any, y: Any, random: np.random.RandomState
@@ -279,9 +283,7 @@ class BaseMLP(Parameters):
                 f"Inputs to {type(self).__name__}.{method}() must use the same namespace and "
                 f"device as those of fit(): got {home}, expected {self._home}"
             )
-        x = validate_data(
-            self, X, accept_sparse=["csr", "csc"], dtype=self._dtypes(X), reset=False
-        )
+        x = validate_data(self, X, accept_sparse=["csr", "csc"], dtype=self._dtypes(X), reset=False)
         return self.network_.forward(carry(_dense(x), self.network_.backend))
 
 

@@ -66,9 +66,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         Raises:
             ValueError: for a label that ``classes`` lacks, and as `fit` does.
         """
-        return self._train(
-            X, y, sample_weight, validation_data, classes=classes, incremental=True
-        )
+        return self._train(X, y, sample_weight, validation_data, classes=classes, incremental=True)
 
     def predict(self, X: Any) -> Any:
         """The most probable label of each row.
