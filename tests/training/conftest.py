@@ -97,8 +97,8 @@ def replayed(request: pytest.FixtureRequest) -> Callable[[mc.MLP], mc.MLP]:
 class Tape:
     """A plan in Python: it keeps the calls, and replays them through the primitives' bodies."""
 
-    def __init__(self, members: int | None) -> None:
-        self.members = members
+    def __init__(self, stacked: bool) -> None:
+        self.stacked = stacked
         self.calls: list[tuple[Primitive | None, tuple[Any, ...], list[Any], dict[str, Any]]] = []
         self.finished = False
 
@@ -129,7 +129,11 @@ class Tape:
 
     def run(self, first: int, last: int, active: np.ndarray | None = None) -> np.ndarray:
         assert self.finished
-        active = np.ones(self.members or 1, bool) if active is None else active.copy()
+        if active is None:
+            # Nobody rests; how many there are is seen in what the calls write.
+            lengths = [place.array.shape[0] for _, _, places, _ in self.calls for place in places]
+            active = np.ones(max(lengths) if self.stacked else 1, dtype=bool)
+        active = active.copy()
         stopped = np.full(active.shape, -1)
         for step in range(first, last):
             for primitive, arrays, places, parameters in self.calls:
@@ -148,7 +152,7 @@ class Tape:
                     target = at(place, step)
                     assert target.shape == np.shape(value), primitive
                     assert target.dtype == np.asarray(value).dtype, primitive
-                    if self.members is not None:
+                    if self.stacked:
                         target[active] = value[active]
                     elif active[0]:
                         target[...] = value
@@ -170,18 +174,18 @@ def at(value: Any, step: int) -> Any:
 class TapeBackend(Backend):
     """The CPU with plans of tape."""
 
-    members: int | None = None
+    stacked: bool = False
 
     @property
     def records(self) -> bool:
         return True
 
     def plan(self) -> Tape:
-        return Tape(self.members)
+        return Tape(self.stacked)
 
 
 def _on_tape(net: mc.MLP) -> mc.MLP:
     """The same network, whose steps are recorded on tape."""
     own = {field.name: getattr(net.backend, field.name) for field in fields(Backend)}
-    net.backend = TapeBackend(**own, members=net.members)
+    net.backend = TapeBackend(**own, stacked=net.members is not None)
     return net
