@@ -114,11 +114,10 @@ def _numbers(series: Any, contents: str) -> Column:
 
 
 def _texts(series: Any) -> Column:
-    texts = np.empty(len(series), dtype=object)
-    texts[:] = [
-        None if missing else str(text) for text, missing in zip(series, series.isna(), strict=True)
-    ]
-    return texts
+    distinct = series.astype("category").cat
+    texts = np.array([*map(str, distinct.categories), None], dtype=object)
+    found: Column = texts[distinct.codes]  # a missing text has code -1
+    return found
 
 
 def _read_npz(path: Path) -> Table:
