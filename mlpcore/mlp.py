@@ -24,8 +24,10 @@ class MLP(Network):
     and the output's link turns them into predictions.
 
     Args:
-        sizes: inputs, hidden widths and outputs, such as ``[784, 256, 10]``.
-        activation: of the hidden layers: one name, or one for each. Parameters go in brackets,
+        sizes: inputs, hidden widths and outputs, such as ``[784, 256, 10]``; a hidden width may be
+            a list with one a member, ``[784, [64, 256], 10]``.
+        activation: of the hidden layers: one name, or a list with one for each; a NumPy array of
+            names gives each member its own. Parameters go in brackets,
             ``"leaky_relu(negative_slope=0.2)"``. See `mlpcore.functions.activations`.
         output: the link: ``"softmax"`` for classes, ``"sigmoid"`` for independent yes or no,
             ``"identity"`` for values, ``"exponential"`` for counts.
@@ -33,7 +35,9 @@ class MLP(Network):
             ``"huber(delta=1.0)"``. Every loss works on the logits.
         init: ``"auto"`` by activation, or a name such as ``"he_normal"`` or ``"normal(std=0.1)"``.
             See `mlpcore.functions.initializers`.
-        normalization: ``None``, ``"batch"`` or ``"layer"``, between affine map and activation.
+        init_scale: multiplies the initial weights; one number, or an array with one a member.
+        normalization: ``None``, ``"batch"`` or ``"layer"``, between affine map and activation;
+            ``"layer"`` takes one width for all members.
         dropout: the rate in [0, 1), one number, a list with one a hidden layer, or a NumPy array
             with one a member.
         label_smoothing: in [0, 1), for the softmax; one number, or an array with one a member.
@@ -42,6 +46,9 @@ class MLP(Network):
         backend: ``"cpu"``, ``"gpu"``, ``"gpu:1"`` or ``"auto"``; or an array library's namespace.
         seed: keys every random draw; for a stack also one seed a member, which then draws what a
             single network with that seed draws. ``(seed, member)`` names one member of a stack.
+
+    Where a text holds a number, as in ``"huber(delta=0.5)"``, a list in its place has one value a
+    member: ``"huber(delta=[0.5, 1.0])"``.
 
     Raises:
         ValueError: for impossible sizes, rates or names; the message lists the known ones.
