@@ -305,6 +305,25 @@ def test_no_word_of_a_model_becomes_code(tmp_path: Path) -> None:
     assert module.predict_table(columns).tolist() == expected.tolist()
 
 
+#: The largest there may be.
+LIMIT = 2.0
+
+
+def scale(x: float) -> float:
+    return 3 * x
+
+
+def limited(scale: float) -> float:
+    return min(scale, LIMIT)
+
+
+def test_sources_bring_what_is_used_and_nothing_else() -> None:
+    sources = Sources()
+    assert sources.add(limited) == "limited"
+    assert sources.text.startswith("#: The largest there may be.\nLIMIT = 2.0\n\n\ndef limited(")
+    assert "def scale" not in sources.text
+
+
 def test_two_things_of_one_name_cannot_share_a_file() -> None:
     def relu() -> None:
         pass

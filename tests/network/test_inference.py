@@ -12,7 +12,6 @@ import pytest
 
 import mlpcore as mc
 from mlpcore.network import inference
-from mlpcore.network.heads import HEADS
 from mlpcore.network.inference import FunctionalInference, Inference, RecordedInference
 from networks import either, scrambled
 
@@ -75,19 +74,6 @@ def test_every_number_of_rows(members: int | None) -> None:
         np.testing.assert_allclose(got, expected[..., :n, :], rtol=1e-12)
     passes = net.inference._idle  # type: ignore[attr-defined]
     assert sum(map(len, passes.values())) == len(passes) <= 16
-
-
-@either
-@pytest.mark.parametrize("output", HEADS)
-def test_no_rows(output: str, members: int | None) -> None:
-    net = mc.MLP([4, 5, 3], members=members, output=output, normalization="batch")
-    lead = () if members is None else (members,)
-    for X in (np.zeros((0, 4)), np.zeros((*lead, 0, 4))):
-        for outputs in (net.predict(X), net.forward(X)):
-            assert outputs.shape == (*lead, 0, 3)
-            assert outputs.dtype == np.float32
-    if members:
-        assert net.predict(np.zeros((0, 4)), reduce="mean").shape == (0, 3)
 
 
 @ways
