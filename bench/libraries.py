@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import json
 import os
@@ -212,7 +213,7 @@ def _gpu() -> Iterator[str]:
     yield "gpu"
 
 
-class WorkerError(Exception):
+class WorkerError(RuntimeError):
     """A worker failed; the message is its own."""
 
 
@@ -257,8 +258,11 @@ class Process:
         """
         assert self._process.stdin is not None
         assert self._process.stdout is not None
-        print(json.dumps(command), file=self._process.stdin, flush=True)
-        line = self._process.stdout.readline()
+        try:
+            print(json.dumps(command), file=self._process.stdin, flush=True)
+            line = self._process.stdout.readline()
+        except BrokenPipeError:
+            line = ""
         answer: dict[str, Any] = (
             json.loads(line) if line else {"error": "it ended without an answer"}
         )
@@ -268,7 +272,8 @@ class Process:
 
     def close(self) -> None:
         """End the process."""
-        self._process.communicate()
+        with contextlib.suppress(BrokenPipeError):
+            self._process.communicate()
 
     def __enter__(self) -> Self:
         return self

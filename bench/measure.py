@@ -12,8 +12,8 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from .cases import Case
-from .libraries import Library
+from .cases import Case, WrongResultError
+from .libraries import Library, WorkerError
 from .results import Measured
 
 
@@ -45,12 +45,11 @@ def measure(
         seconds: how long a round takes about.
         busy: whether each round is measured twice, alone and with a busy process beside it.
 
-    Raises:
-        WrongResultError: for a library that computes something else.
+    A library that computes something else, or nothing, gets no time but is among the faults, and
+    is not asked again.
     """
     expected: dict[bool, np.ndarray] = {}
-    for worker in workers:
-        _prepare(case, worker, measured, expected)
+    workers = [worker for worker in workers if _is_right(case, worker, measured, expected)]
     trial: dict[str, list[float]] = {}
     _one_round(workers, dict.fromkeys((w.library.name for w in workers), 1), trial)
     counts = {
@@ -79,16 +78,24 @@ def busy_process() -> Iterator[None]:
         process.wait()
 
 
-def _prepare(
+def _is_right(
     case: Case, worker: Worker, measured: Measured, expected: dict[bool, np.ndarray]
-) -> None:
-    """The library is right, or there is no time of it."""
+) -> bool:
+    """Whether a library makes the case ready and then has the reference's figures."""
     name, floor = worker.library.name, worker.library.floor
-    answer = worker.ask(do="prepare", kind=case.kind, case=asdict(case))
-    measured.first[name] = float(f"{answer['first']:.4g}")
+    if name in measured.faults:
+        return False
     if floor not in expected:
         expected[floor] = case.expected(floor)
-    case.validate(name, worker.ask(do="check")["figures"], expected[floor])
+    try:
+        answer = worker.ask(do="prepare", kind=case.kind, case=asdict(case))
+        case.validate(name, worker.ask(do="check")["figures"], expected[floor])
+    except (WorkerError, WrongResultError) as fault:
+        measured.faults[name] = str(fault)
+        measured.values.pop(name, None)
+        return False
+    measured.first[name] = float(f"{answer['first']:.4g}")
+    return True
 
 
 def _one_round(

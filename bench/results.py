@@ -27,6 +27,7 @@ class Measured:
         values: by library, one for each round.
         busy: the same rounds beside a busy process.
         first: by library, the seconds from the case's numbers to the end of its first run.
+        faults: by library, why it has no values.
     """
 
     group: str
@@ -40,6 +41,7 @@ class Measured:
     values: dict[str, list[float]] = field(default_factory=dict)
     busy: dict[str, list[float]] = field(default_factory=dict)
     first: dict[str, float] = field(default_factory=dict)
+    faults: dict[str, str] = field(default_factory=dict)
 
     def spread(self, library: str) -> Spread | None:
         """Of a library's rounds; ``None`` where it was not timed."""

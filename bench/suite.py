@@ -9,11 +9,20 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from .cases import Case, Copy, Fit, Kernel, Prediction, Product, Training
+from .cases import (
+    Case,
+    Copy,
+    Fit,
+    Kernel,
+    Prediction,
+    Product,
+    Training,
+    WrongResultError,
+)
 from .cases.kernel import CALLS
 from .contest import Contest
 from .fresh import FirstStep, FreshCase, Import, Memory
-from .libraries import THREADS, Process, WorkerError, at_hand
+from .libraries import THREADS, Library, Process, WorkerError, at_hand
 from .machine import machine, stamp
 from .measure import measure
 from .results import Measured, Results
@@ -265,18 +274,11 @@ class Run:
             yield processes
 
     def hold(self, contest: Contest, processes: list[Process]) -> Measured:
-        """Measure a contest once more; all that is known of it by then.
-
-        Raises:
-            WrongResultError: for a library that computes something else.
-        """
+        """Measure a contest once more; all that is known of it by then."""
         measured = self.measured[contest.group, contest.name]
         among = contest.among(self.libraries)
         if isinstance(contest.case, FreshCase):
-            for library in among * contest.case.repeats:
-                value = contest.case.once(library)
-                if value is not None:
-                    measured.values.setdefault(library.name, []).append(float(f"{value:.5g}"))
+            _start_anew(contest.case, among * contest.case.repeats, measured)
             return measured
         measure(
             contest.case,
@@ -287,6 +289,18 @@ class Run:
             busy=self.settings.busy,
         )
         return measured
+
+
+def _start_anew(case: FreshCase, libraries: Sequence[Library], measured: Measured) -> None:
+    """A process for each."""
+    for library in libraries:
+        try:
+            value = case.once(library)
+        except (WorkerError, WrongResultError) as fault:
+            measured.faults[library.name] = str(fault)
+        else:
+            if value is not None:
+                measured.values.setdefault(library.name, []).append(float(f"{value:.5g}"))
 
 
 def empty(contest: Contest) -> Measured:

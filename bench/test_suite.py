@@ -33,7 +33,7 @@ def test_figure(
 ) -> None:
     measured = sitting(contest)
     if library not in measured.values:
-        pytest.skip("the library did not start, see the run's own report")
+        pytest.fail(measured.faults.get(library, "the library did not start"))
     rounds = iter(measured.values[library])
     benchmark.group = f"{contest.group}: {contest.case.title}"
     benchmark.name = library

@@ -17,7 +17,7 @@ SEED = 20240607
 FLOAT = 4
 
 
-class WrongResultError(Exception):
+class WrongResultError(ValueError):
     """A library computed something else than it was asked to, so its time means nothing."""
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from sklearn.neural_network import MLPClassifier
 
-from ..cases.training import LEARNING_RATE
+from ..cases.training import LEARNING_RATE, mean_cross_entropy
 from .network import Network
 from .tasks import of_networks
 from .worker import Worker, main
@@ -52,15 +52,17 @@ class ScikitLearn(Network):
         del model._optimizer
 
     def ordered(self, rows: int) -> np.ndarray:
-        for model in self.models:
-            model.set_params(shuffle=False)
-        losses = self._train(rows)
-        for model in self.models:
-            model.set_params(shuffle=True)
-        return losses
+        """Batch by batch, since the loss that it tells is that of clipped probabilities."""
+        losses = []
+        for start in range(0, rows, self.problem.case.batch):
+            part = slice(start, start + self.problem.case.batch)
+            p = self.predict(self.problem.x[part])
+            losses.append(mean_cross_entropy(p, self.problem.labels[part]))
+            self._train(part)
+        return np.asarray(np.mean(losses, axis=0))
 
     def epoch(self) -> None:
-        self._train(self.problem.case.rows)
+        self._train(slice(None))
 
     def predict(self, x: np.ndarray) -> np.ndarray:
         return self._lead([model.predict_proba(x) for model in self.models])
@@ -73,10 +75,9 @@ class ScikitLearn(Network):
             for name in ("coefs_", "intercepts_")
         ]
 
-    def _train(self, rows: int) -> np.ndarray:
+    def _train(self, rows: slice) -> None:
         for model in self.models:
-            model.partial_fit(self.problem.x[:rows], self.problem.labels[:rows])
-        return self._lead([model.loss_ for model in self.models])
+            model.partial_fit(self.problem.x[rows], self.problem.labels[rows])
 
     def _lead(self, values: list[np.ndarray]) -> np.ndarray:
         return np.asarray(values[0] if self.problem.case.members is None else values)

@@ -54,6 +54,10 @@ def bench(
     results.save(path)
     report = module("report").write(results, path.with_suffix(""))
     say_where(console, results=path, report=report)
+    faults = [fault for contest in results.contests for fault in contest.faults.values()]
+    for fault in faults:
+        console.print(Text(fault, style="bold red"), soft_wrap=True)
+    raise typer.Exit(int(bool(faults)))
 
 
 def module(name: str) -> Any:

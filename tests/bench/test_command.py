@@ -54,6 +54,17 @@ def test_a_run_from_end_to_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     assert (path.with_suffix("") / "report.html").exists()
 
 
+def test_a_wrong_result_ends_in_an_error(
+    tmp_path: Path, results: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    del results.contests[1:]
+    results.contests[0].faults["jax_jit"] = "jax_jit on this gave 2, expected 1"
+    monkeypatch.setattr(suite.Run, "run", lambda self, tell: results)
+    result = run("--output", str(tmp_path))
+    assert result.exit_code == 1
+    assert "jax_jit on this gave 2, expected 1" in result.output
+
+
 def test_a_group_that_does_not_exist() -> None:
     result = run("--only", "speed")
     assert result.exit_code == 2

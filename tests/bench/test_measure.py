@@ -51,9 +51,13 @@ def test_busy_rounds_stand_beside_the_others(fake: Any) -> None:
 
 @pytest.mark.parametrize("factor", [1.01, float("nan")])
 @pytest.mark.parametrize("name", ["cpu", "products"])
-def test_a_wrong_result_is_an_error(fake: Any, name: str, factor: float) -> None:
-    with pytest.raises(cases.WrongResultError, match=f"{name} on 4-3-2-2"):
-        measured(fake, factor, **{name: 1e-6})
+def test_a_wrong_result_has_no_time(fake: Any, name: str, factor: float) -> None:
+    found, log = measured(fake, factor, **{name: 1e-6})
+    assert log == []
+    assert found.values == found.first == {}
+    assert f"{name} on 4-3-2-2, batch 32 gave" in found.faults[name]
+    measure.measure(TINY, [fake(name, 1e-6, log)], found, rounds=3, seconds=9e-4)
+    assert log == []
 
 
 def test_a_wrong_number_of_figures_is_an_error() -> None:
