@@ -24,7 +24,7 @@ def figures(
 
     def spread(values: Any, last: Any = np.nan) -> Any:
         if single:
-            return float(values.item() if isinstance(values, np.ndarray) else values)
+            return float(values)
         whole = np.array(np.broadcast_to(np.asarray(last, dtype=np.float64), state.active.shape))
         working = state.active[crew.places]
         values = np.broadcast_to(values, working.shape)
@@ -46,7 +46,7 @@ def figures(
         own = spread_all(evaluate(network, job.data, metrics)[1], history.metrics)
     return Epoch(
         index=state.epochs - 1,
-        loss=spread(np.sum(timetable.shares() * timetable.losses, axis=0)),
+        loss=spread(timetable.loss()),
         validation_loss=validation_loss,
         metrics=own,
         validation_metrics=validation_metrics,

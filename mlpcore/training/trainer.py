@@ -127,7 +127,7 @@ class Trainer:
         self._kept = buffers.snapshot(self._kept)
         active = self.state.active[self.crew.places]
         stopped = self._replay(last, active)
-        failed = active & ((stopped >= 0) | ~buffers.finite())
+        failed = active & ((stopped >= 0) | ~self.crew.step.finite())
         if failed.any():
             self._leave_out(failed, range(first, last))
 
