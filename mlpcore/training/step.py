@@ -192,9 +192,8 @@ class RecordedStep(Step):
     def finite(self) -> np.ndarray:
         """For each member whether all its parameters and statistics are finite numbers."""
         self._measure.run(0, 1, self._everyone)
-        finite = np.isfinite(self._norms[1:]).all(axis=0)
         # A norm of finite numbers may overflow; only then is it worth a look at each of them.
-        return np.atleast_1d(finite) if finite.all() else self.buffers.finite()
+        return self._everyone if np.isfinite(self._norms[1:]).all() else self.buffers.finite()
 
     def gradient_norm(self) -> np.ndarray:
         """The 2-norm of the last gradient on the host, ``()`` or ``(E,)``, by `finite`."""

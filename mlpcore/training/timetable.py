@@ -110,7 +110,7 @@ class Timetable:
 
     def loss(self) -> np.ndarray:
         """The weighted mean of the epoch's losses, ``()`` or ``(E,)``."""
-        mean: np.ndarray = np.vecdot(self.shares(), self.losses, axis=0)
+        mean: np.ndarray = np.vecdot(self.shares().T, self.losses.T)
         return mean
 
     def shares(self) -> np.ndarray:
