@@ -47,6 +47,7 @@ class Monitor:
         if held_out is not None:
             self._reported_there = estimator._loss_report(held_out.examples)
         # Each batch divides the penalty by its own weight; weighted again, that makes for an epoch:
+        self._weights = [weight.reshape(-1) for weight in estimator.network_.weights]
         self._strength = 0.5 * estimator.alpha * steps / examples.total
         estimator.n_iter_ = 0
 
@@ -117,9 +118,8 @@ class Monitor:
     def _penalty(self) -> float:
         if self._strength == 0:
             return 0.0
-        network = self._descent.state.network
-        squares = [float(network.backend.xp.sum(weight * weight)) for weight in network.weights]
-        return self._strength * sum(squares)
+        xp = self._descent.state.network.backend.xp
+        return self._strength * sum(float(xp.vecdot(weight, weight)) for weight in self._weights)
 
     def _gives_up(self) -> bool:
         """After too long without progress: end, or with "adaptive" go on more slowly."""

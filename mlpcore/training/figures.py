@@ -44,7 +44,7 @@ def figures(
         own = spread_all(evaluate(network, job.data, metrics)[1], history.metrics)
     return Epoch(
         index=state.epochs - 1,
-        loss=spread(np.sum(timetable.shares() * timetable.losses, axis=0)),
+        loss=spread(timetable.loss()),
         validation_loss=validation_loss,
         metrics=own,
         validation_metrics=validation_metrics,

@@ -43,8 +43,12 @@ class Step(ABC):
         """Steps ``first`` to ``last - 1``; for each member -1, or the step it stopped at."""
 
     @abstractmethod
+    def finite(self) -> np.ndarray:
+        """For each member whether all its parameters and statistics are finite numbers."""
+
+    @abstractmethod
     def gradient_norm(self) -> np.ndarray:
-        """The 2-norm of the last step's gradient, on the host: ``()`` or ``(E,)``."""
+        """The 2-norm of the last gradient on the host, ``()`` or ``(E,)``; after `finite`."""
 
     def gather(self, x: Any, target: Any, weight: Any, index: Any) -> tuple[Any, Any, Any]:
         """The rows of a batch: features, targets and weights."""
@@ -118,8 +122,12 @@ class FunctionalStep(Step):
             self._run(step, active, stopped)
         return stopped
 
+    def finite(self) -> np.ndarray:
+        """For each member whether all its parameters and statistics are finite numbers."""
+        return self.buffers.finite()
+
     def gradient_norm(self) -> np.ndarray:
-        """The 2-norm of the last step's gradient, on the host: ``()`` or ``(E,)``."""
+        """The 2-norm of the last gradient on the host, ``()`` or ``(E,)``."""
         norm = gradient_norm(self.gradient, self.buffers.theta, None)
         return self.buffers.network.backend.to_numpy(norm)
 
@@ -164,9 +172,11 @@ class RecordedStep(Step):
         super().__init__(buffers, data, timetable, batches)
         self._full = self._record(batches.size) if batches.full else None
         self._last = self._record(batches.last) if batches.last else None
-        self._norm = np.zeros(self.gradient.shape[:-1], dtype=self.gradient.dtype)
-        self._measure = self._record_norm()
-        self._everyone = np.ones(self._norm.size, dtype=bool)
+        self._kept = [array for array in buffers.values if array.shape[-1]]
+        shape = (1 + len(self._kept), *self.gradient.shape[:-1])
+        self._norms = np.zeros(shape, dtype=self.gradient.dtype)
+        self._everyone = np.ones(buffers.network.members or 1, dtype=bool)
+        self._measure = self._record_norms()
 
     def run(self, first: int, last: int, active: np.ndarray) -> np.ndarray:
         """Steps ``first`` to ``last - 1``; for each member -1, or the step it stopped at."""
@@ -179,15 +189,22 @@ class RecordedStep(Step):
         tail = self._last.run(full, full + 1, active & (stopped < 0))
         return np.where(stopped < 0, tail, stopped)
 
-    def gradient_norm(self) -> np.ndarray:
-        """The 2-norm of the last step's gradient, on the host: ``()`` or ``(E,)``."""
+    def finite(self) -> np.ndarray:
+        """For each member whether all its parameters and statistics are finite numbers."""
         self._measure.run(0, 1, self._everyone)
-        return self._norm
+        # A norm of finite numbers may overflow; only then is it worth a look at each of them.
+        return self._everyone if np.isfinite(self._norms[1:]).all() else self.buffers.finite()
 
-    def _record_norm(self) -> Any:
+    def gradient_norm(self) -> np.ndarray:
+        """The 2-norm of the last gradient on the host, ``()`` or ``(E,)``, by `finite`."""
+        return self._norms[0]
+
+    def _record_norms(self) -> Any:
+        """The norms of the gradient, and of all that has to stay finite."""
         plan = self.buffers.network.backend.plan()
-        gradient, theta = plan.symbol(self.gradient), plan.symbol(self.buffers.theta)
-        gradient_norm(gradient, theta, None, out=plan.symbol(self._norm))
+        for place, array in enumerate((self.gradient, *self._kept)):
+            symbol = plan.symbol(array)
+            gradient_norm(symbol, symbol, None, out=plan.symbol(self._norms[place, ...]))
         plan.finish()
         return plan
 

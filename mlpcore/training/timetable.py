@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
+from mlpcore.backend.devices import Backend
 from mlpcore.backend.random import permutation
 from mlpcore.training.batches import Batches
 from mlpcore.training.buffers import Buffers
@@ -25,7 +28,13 @@ class Timetable:
     """
 
     def __init__(
-        self, buffers: Buffers, data: Data, batches: Batches, shuffle: bool, places: np.ndarray
+        self,
+        buffers: Buffers,
+        data: Data,
+        batches: Batches,
+        shuffle: bool,
+        places: np.ndarray,
+        recorded: bool,
     ):
         """``places`` are the members' numbers in the stack that the state describes."""
         network, optimizer = buffers.network, buffers.optimizer
@@ -37,8 +46,14 @@ class Timetable:
         rows = np.arange(batches.rows, dtype=np.int64) if data.rows is None else data.rows
         self._rows = np.ascontiguousarray(np.broadcast_to(rows, (*stack, batches.rows)))
         self.order = self._rows.copy()
+        self._once, self._alike = self._identity, None
         if stack:
-            self._once, self._alike = network.identity.distinct()
+            once, alike = network.identity.distinct()
+            if len(once.seeds) < len(self.order):
+                self._once, self._alike = once, alike
+        self._epoch = np.zeros((), dtype=np.int64)
+        self._everyone = np.ones(network.members or 1, dtype=bool)
+        self._shuffler = self._record(network.backend) if recorded and shuffle else None
         self.rates = np.zeros((batches.steps, *stack))
         sizes = np.full(batches.steps, float(batches.size))
         sizes[batches.full :] = batches.last
@@ -70,8 +85,12 @@ class Timetable:
 
     def _reorder(self, epoch: int) -> None:
         """Shuffle the rows of each member; those of one identity by the same draws."""
-        if self.order.ndim < 2 or len(self._once.seeds) == len(self.order):
-            permutation(self._rows, epoch=epoch, out=self.order, **self._identity.keys)
+        if self._alike is None:
+            if self._shuffler is None:
+                permutation(self._rows, epoch=epoch, out=self.order, **self._identity.keys)
+            else:
+                self._epoch[...] = epoch
+                self._shuffler.run(0, 1, self._everyone)
             return
         shape = (len(self._once.seeds), self._batches.rows)
         numbers = np.ascontiguousarray(np.broadcast_to(np.arange(shape[1]), shape))
@@ -79,9 +98,21 @@ class Timetable:
         for rows, alike, order in zip(self._rows, self._alike, self.order):
             np.take(rows, shuffled[alike], out=order, mode="clip")  # unchecked, so unbuffered
 
+    def _record(self, backend: Backend) -> Any:
+        plan = backend.plan()
+        rows, order, epoch = map(plan.symbol, (self._rows, self.order, self._epoch))
+        permutation(rows, epoch=epoch, out=order, **self._identity.keys)
+        plan.finish()
+        return plan
+
     def _rate(self, state: State, time: float) -> float | np.ndarray:
         rate = state.rate(time)
         return rate[self._places] if isinstance(rate, np.ndarray) else rate
+
+    def loss(self) -> np.ndarray:
+        """The weighted mean of the epoch's losses, ``()`` or ``(E,)``."""
+        mean: np.ndarray = np.vecdot(self.shares().T, self.losses.T)
+        return mean
 
     def shares(self) -> np.ndarray:
         """Each batch's share of the epoch's weight, in a shape that meets `losses`."""

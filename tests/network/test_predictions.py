@@ -11,6 +11,7 @@ import mlpcore as mc
 from mlpcore.network.heads import HEADS
 from networks import (
     LABELS,
+    MEMBERS,
     ROWS,
     assert_same_tensors,
     either,
