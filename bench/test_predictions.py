@@ -26,8 +26,8 @@ def by_hand(net: mc.MLP) -> Callable[[np.ndarray], np.ndarray]:
         z += biases[-1][..., None, :]
         z -= z.max(axis=-1, keepdims=True)
         np.exp(z, out=z)
-        z /= z.sum(axis=-1, keepdims=True)
-        return z
+        probabilities: np.ndarray = z / z.sum(axis=-1, keepdims=True)
+        return probabilities
 
     return predict
 
