@@ -20,6 +20,7 @@ import mlpcore as mc
 from mlpcore import io
 from mlpcore.functions import activations
 from mlpcore.io.sources import Sources
+from networks import well_posed
 
 HEADS = ["softmax", "sigmoid", "identity", "exponential"]
 
@@ -146,7 +147,7 @@ def test_any_architecture(
     path = tmp_path_factory.mktemp("python") / "net.py"
     net.export_python(path)
     X = rows(net, n, seed)
-    if np.all(np.abs(net.forward(X)) < 20):  # exponentials of exponentials lose their digits
+    if well_posed(net, X):
         assert_same(net, loaded(path), X)
 
 
