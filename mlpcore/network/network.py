@@ -155,7 +155,8 @@ class Network(Holding):
         weight = inputs.weights(sample_weight, rows, self.members, self.backend, self.dtype)
         if class_weight is not None:
             weight = self.class_weighted(class_weight, target, weight)
-            inputs.check_some_weight("class_weight", weight, self.backend)
+            name = "class_weight" if sample_weight is None else "class_weight times sample_weight"
+            inputs.check_some_weight(name, weight, self.backend)
         return x, target, weight
 
     def class_weighted(

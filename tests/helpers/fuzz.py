@@ -106,7 +106,12 @@ def grafted(tree: Any, grafts: Sequence[tuple[int, Any]]) -> Any:
     return tree
 
 
-def run(share: float, test: Callable[..., None], *strategies: st.SearchStrategy[Any]) -> int:
+def run(
+    share: float,
+    test: Callable[..., None],
+    *strategies: st.SearchStrategy[Any],
+    least: int = 8,
+) -> int:
     """Run a test on its share of the cases, and say how many there were."""
     count = 0
 
@@ -115,7 +120,7 @@ def run(share: float, test: Callable[..., None], *strategies: st.SearchStrategy[
         count += 1
         test(*drawn)
 
-    wanted = max(round(share * TOTAL), 8)
+    wanted = max(round(share * TOTAL), least)
     check = settings(
         max_examples=wanted,
         deadline=None,
