@@ -52,7 +52,7 @@ _SHAPES = [(256, 512), (2048, 1024), (8192, 2048)]
 
 
 def _shapes(full: bool) -> list[tuple[int, int]]:
-    return _SHAPES if full else _SHAPES[:2]
+    return _SHAPES if full else _SHAPES[1:2]
 
 
 def _ceilings(full: bool) -> Cases:

@@ -44,7 +44,9 @@ def against_peers(results: Results, device: str) -> Chart | None:
                 _bar(axes, y, family, spreads[-1])
             y += 1
         y += 1
-    axes.set_xlim(min(s.lower for s in spreads) / 1.6, max(s.upper for s in spreads) * 1.7)
+    low, high = min(1.0, *(s.lower for s in spreads)), max(1.0, *(s.upper for s in spreads))
+    room = (high / low) ** 0.16  # for the figures at both ends
+    axes.set_xlim(low / room, high * room)
     axes.axvline(1, color=colour(device), lw=1.6, zorder=3)
     axes.set_ylim(y - 1.2, -0.9)
     axes.set_yticks(ticks, [c.title.replace(", batch ", "\nbatch ") for c, _ in rows])

@@ -80,7 +80,6 @@ class ProductTask(PrimitiveTask):
     """A product as an affine layer without a bias worth the name."""
 
     kind = "product"
-    spins = True
 
     def call(self, case: Product) -> tuple[Any, Iterable[Any], dict[str, Any]]:
         return affine, (*case.factors(), np.zeros(case.n, np.float32)), {}

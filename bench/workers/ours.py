@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 import mlpcore as mc
+from mlpcore.backend import kernels
 
 from ..cases.training import LEARNING_RATE, Problem
 from .kernels import CopyTask, KernelTask, ProductTask
@@ -31,6 +32,7 @@ class Ours(Network):
         case = problem.case
         self.net = mc.MLP(case.sizes, members=case.members, backend=backend, seed=0)
         self.start = [self.net.backend.asarray(w, "float32") for w in problem.weights]
+        self.spins = self.net.backend.device is None and kernels.native() is None
         self.fits = 0
 
     def restart(self) -> None:

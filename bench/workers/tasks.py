@@ -53,6 +53,7 @@ class TrainingTask(Task):
 
     def prepare(self) -> None:
         self.network = self.make(self.problem)
+        self.spins = self.network.spins
         self.network.restart()
         self.network.ordered(self.case.batch)
 
@@ -81,6 +82,7 @@ class PredictionTask(Task):
 
     def prepare(self) -> None:
         self.network = self.make(self.problem)
+        self.spins = self.network.spins
         self.network.restart()
         self.network.predict(self.problem.x)
 
@@ -100,6 +102,7 @@ class FitTask(Task):
 
     def prepare(self) -> None:
         self.network = self.make(self.problem)
+        self.spins = self.network.spins
         self.network.restart()
         self.network.ordered(self.problem.case.batch)
 

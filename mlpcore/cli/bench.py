@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import sys
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -67,11 +68,15 @@ def module(name: str) -> Any:
 
 
 def _run(run: Any, console: Console) -> Any:
-    with module("show").bar(Console(stderr=True)) as progress:
+    screen = Console(stderr=True)
+    with module("show").bar(screen) as progress:
         task = progress.add_task("", total=run.length)
 
         def tell(what: str, done: int) -> None:
-            progress.update(task, description=what, completed=done, refresh=True)
+            if screen.is_terminal:
+                progress.update(task, description=what, completed=done, refresh=True)
+            else:
+                print(f"{done + 1}/{run.length} {what}", file=sys.stderr, flush=True)
 
         results = run.run(tell)
     for name, reason in run.left_out.items():
