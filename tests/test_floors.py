@@ -22,8 +22,8 @@ FLOORS = (
     ("io",),
     ("testing", "training"),
     ("mlp",),
-    ("sklearn", "experiments"),
-    ("cli",),
+    ("experiments",),
+    ("sklearn", "cli"),
 )
 FLOOR = {name: number for number, floor in enumerate(FLOORS) for name in floor}
 MODULES = sorted(path for path in PACKAGE.rglob("*.py") if "kernels" not in path.parts[-3:-1])
