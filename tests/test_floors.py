@@ -22,7 +22,8 @@ FLOORS = (
     ("io",),
     ("testing", "training"),
     ("mlp",),
-    ("sklearn", "experiments"),
+    ("experiments",),
+    ("sklearn",),
     ("cli", "bench"),
 )
 FLOOR = {name: number for number, floor in enumerate(FLOORS) for name in floor}

@@ -10,5 +10,6 @@ require("sklearn", "sklearn")
 
 from mlpcore.sklearn.classifier import MLPClassifier  # noqa: E402 (the error names the extra)
 from mlpcore.sklearn.regressor import MLPRegressor  # noqa: E402
+from mlpcore.sklearn.search import StackedSearchCV  # noqa: E402
 
-__all__ = ["MLPClassifier", "MLPRegressor"]
+__all__ = ["MLPClassifier", "MLPRegressor", "StackedSearchCV"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from abc import abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,7 +11,6 @@ import numpy as np
 from scipy.sparse import issparse
 from sklearn import get_config
 from sklearn.base import _fit_context
-from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import get_scorer
 from sklearn.utils import _safe_indexing, check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
@@ -25,6 +23,7 @@ from mlpcore.sklearn.descent import Descent
 from mlpcore.sklearn.examples import Examples, row_weights
 from mlpcore.sklearn.held_out import HeldOut, split_rows
 from mlpcore.sklearn.initial import initial_values
+from mlpcore.sklearn.monitor import warn_of_haste
 from mlpcore.sklearn.parameters import Parameters
 from mlpcore.sklearn.quasi_newton import minimise
 
@@ -127,6 +126,29 @@ class BaseMLP(Parameters):
                 "partial_fit does not support early_stopping=True without validation_data, since "
                 "each call would hold out other examples; pass validation_data=(X, y)"
             )
+        examples, held_out = self._prepare(
+            X, y, sample_weight, validation_data, classes=classes, incremental=incremental
+        )
+        if self._is_stochastic:
+            self._descend(examples, held_out, incremental)
+        else:
+            minimise(self, examples)
+        return self
+
+    def _prepare(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any,
+        validation_data: tuple[Any, ...] | None = None,
+        *,
+        classes: Any = None,
+        incremental: bool = False,
+    ) -> tuple[Examples, HeldOut | None]:
+        """What is trained on and what is held out; in a first call also the network.
+
+        The generator is drawn from in scikit-learn's order: weights, split, orders.
+        """
         first = not hasattr(self, "network_") or not (self.warm_start or incremental)
         random = check_random_state(self.random_state)
         x, y_checked = self._checked(X, y, reset=first)
@@ -143,11 +165,7 @@ class BaseMLP(Parameters):
         if first:
             network = self._network(sizes, settings, x, int(random.randint(2**31 - 1)))
             self._start(network, values, Home.of(X))
-        if self._is_stochastic:
-            self._descend(examples, held_out, incremental)
-        else:
-            minimise(self, examples)
-        return self
+        return examples, held_out
 
     def _descend(self, examples: Examples, held_out: HeldOut | None, incremental: bool) -> None:
         if held_out is not None and self.validation_scores_ is None:
@@ -162,12 +180,7 @@ class BaseMLP(Parameters):
             descent.give_back()
             descent.finished = incremental
         if not (incremental or monitor.ended):
-            warnings.warn(
-                f"Stochastic Optimizer: Maximum iterations ({self.max_iter}) reached and the "
-                "optimization hasn't converged yet.",
-                ConvergenceWarning,
-                stacklevel=5,
-            )
+            warn_of_haste(self.max_iter)
 
     def _start(self, network: MLP, values: list[Any], home: Home) -> None:
         """Take a new network on, with the attributes of one that has not been trained."""

@@ -22,11 +22,13 @@ class Examples:
         x: features ``(n, n_features)``.
         target: numbers of classes ``(n,)``, or values ``(n, n_outputs)``.
         weight: of each row in the loss, ``(n,)``, or ``None``.
+        rows: of a part the numbers that its rows had in the whole, else ``None``.
     """
 
     x: Array
     target: np.ndarray
     weight: np.ndarray | None
+    rows: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.target)
@@ -43,6 +45,7 @@ class Examples:
             xp.take(self.x, xp.asarray(rows, device=self.x.device), axis=0),
             self.target[rows],
             None if self.weight is None else self.weight[rows],
+            rows,
         )
 
 

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import math
+import warnings
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
+
+from sklearn.exceptions import ConvergenceWarning
 
 from mlpcore.sklearn.examples import Examples
 from mlpcore.sklearn.held_out import HeldOut
@@ -21,6 +24,16 @@ NOT_FINITE = (
     "Solver produced non-finite parameter weights. The input data may contain large values and "
     "need to be preprocessed."
 )
+
+
+def warn_of_haste(max_iter: int) -> None:
+    """Say that ``max_iter`` came before convergence."""
+    warnings.warn(
+        f"Stochastic Optimizer: Maximum iterations ({max_iter}) reached and the optimization "
+        "hasn't converged yet.",
+        ConvergenceWarning,
+        stacklevel=5,
+    )
 
 
 class Monitor:

@@ -55,6 +55,9 @@ class Timetable:
         self._everyone = np.ones(network.members or 1, dtype=bool)
         self._shuffler = self._record(network.backend) if recorded and shuffle else None
         self.rates = np.zeros((batches.steps, *stack))
+        self._constant = optimizer.constant_rate
+        if self._constant:
+            self.rates[...] = optimizer.schedule(0.0)
         sizes = np.full(batches.steps, float(batches.size))
         sizes[batches.full :] = batches.last
         self._sizes = sizes.reshape(-1, *(1,) * len(stack))
@@ -72,9 +75,7 @@ class Timetable:
         if self._shuffle:
             self._reorder(state.epochs)
         steps = self._batches.steps
-        if isinstance(state.rate, Constant):
-            self.rates[...] = self._rate(state, 0.0)
-        else:
+        if not self._constant:
             for step in range(steps):
                 self.rates[step] = self._rate(state, state.epochs + step / steps)
         np.add(self._numbers, state.updates - done, out=self.counts)
