@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.text import Text
 
 from mlpcore.cli.report import say_where
+from mlpcore.cli.usage import usage
 
 Option = typer.Option
 
@@ -47,7 +48,8 @@ def bench(
     if compare is not None:
         raise typer.Exit(_compare(console, *compare, threshold))
     suite, machine = module("suite"), module("machine")
-    run = suite.Run(suite.Settings(tuple(only or ()), full, peers, busy))
+    with usage():
+        run = suite.Run(suite.Settings(tuple(only or ()), full, peers, busy))
     results = _run(run, console)
     for title, table in module("tables").tables(results):
         module("show").show(console, table, title)
@@ -87,7 +89,8 @@ def _run(run: Any, console: Console) -> Any:
 def _compare(console: Console, before: Path, after: Path, threshold: str) -> int:
     """Print what moved; 1 where something became slower by more than the threshold."""
     comparison, load = module("compare"), module("results").Results.load
-    limit = comparison.threshold(threshold)
+    with usage():
+        limit = comparison.threshold(threshold)
     changes = list(comparison.changes(load(before), load(after)))
     moved = [change for change in changes if change.moved]
     if moved:

@@ -86,7 +86,9 @@ class Memory:
         return cls(
             DRAWN * parameters,
             item * (buffers + rows * both) + INTEGER * (3 * training + rows),
-            (item * forward + 3 * INTEGER) * held_out,
+            # The rows are gathered, and read into the memory of a recorded pass; so it is with the
+            # logits, the other way.
+            (item * (forward + sizes[0] + sizes[-1]) + 3 * INTEGER) * held_out,
             2 * item * sizes[-1] * held_out,
             PIECE_BYTES * forward // max(sizes),
             watched,
