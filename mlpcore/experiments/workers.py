@@ -84,14 +84,12 @@ class Job:
         number: of the task.
         pool: the number of the executor that it was given to.
         lost: how often the executor lost it.
-        refused: how often a worker had no data for it.
-        carries: whether it brings the data along.
+        carries: whether it brings the data along, since a worker had none for it.
     """
 
     number: int
     pool: int = 0
     lost: int = 0
-    refused: int = 0
     carries: bool = False
 
 
@@ -117,7 +115,6 @@ class Crew:
         self._make = None if isinstance(executor, Executor) else executor
         self._executor = executor if isinstance(executor, Executor) else executor()
         self._sweep, self._problem, self._retries = sweep, problem, retries
-        self._served: set[Name] = set()
         self._known: set[Name] = set()
         self._pools = 0
         self._calls = itertools.count()
@@ -174,9 +171,7 @@ class Crew:
             raise answer.fault
         self._known.add(answer.worker)
         if answer.outcome is None:
-            job.refused += 1
-            job.carries = answer.worker not in self._served or job.refused > 1
-            self._served.add(answer.worker)
+            job.carries = True
         return answer.outcome
 
     def _lose(self, job: Job, fault: Exception) -> None:
@@ -200,4 +195,3 @@ class Crew:
         self._executor.shutdown(wait=False)
         self._executor = self._make()
         self._pools += 1
-        self._served.clear()

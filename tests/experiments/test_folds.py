@@ -49,6 +49,7 @@ def test_a_share_is_held_out() -> None:
     found = splits(0.2, np.zeros((50, 1)), y, labels=y, repeats=3)
     assert sizes(found) == [(40, 10)] * 3
     assert [int(y[split.held_out].sum()) for split in found] == [2, 2, 2]
+    assert len({tuple(split.held_out) for split in found}) == 3
 
 
 def test_pairs_of_numbers_or_masks() -> None:

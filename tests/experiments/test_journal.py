@@ -142,7 +142,7 @@ def test_an_empty_file_is_a_new_journal(tmp_path: Path) -> None:
 
 
 def test_fingerprints_tell_all_apart() -> None:
-    facts: list[Any] = ["a", 1, 1.0, None, np.zeros(2), np.zeros(2, np.float32), np.zeros((2, 1))]
+    facts: list[Any] = ["a", 1, 1.0, None, np.zeros(2), np.ones(2), np.zeros(2, np.float32)]
     found = [fingerprint(fact) for fact in facts]
     assert len(set(found)) == len(found)
     assert fingerprint("ab") != fingerprint("a", "b")

@@ -124,7 +124,12 @@ SHAPES: dict[str, Any] = {
         "normalization": "batch",
         "seed": range(30),
     },
-    "many parameters": {"hidden": (200, 200), "batch_size": 10, "seed": range(8)},
+    "many parameters": {
+        "hidden": (200, 200),
+        "batch_size": 10,
+        "dtype": "float64",
+        "seed": range(8),
+    },
     "many rows": {"hidden": (), "batch_size": 4, "seed": range(200)},
     "plain descent": {"hidden": (40, 30), "optimizer": "sgd", "seed": range(30)},
     "float64": {"hidden": (50,), "dtype": "float64", "seed": range(20)},

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -247,10 +248,14 @@ def test_ctrl_c_before_anything_has_ended(classes: Any, monkeypatch: pytest.Monk
     assert result.columns["rank_test_score"].tolist() == [1, 1, 1, 1]
 
 
-def test_one_bar_with_the_best_score(classes: Any, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("executor", [None, lambda: ThreadPoolExecutor(1)], ids=["here", "other"])
+def test_one_bar_with_the_best_score(
+    executor: Any, classes: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
     pytest.importorskip("tqdm")
     space = {"learning_rate": [1e-3, 0.1], "hidden": [(5,), (5, 5)]}
-    result = mc.sweep(space, *classes, cv=2, progress=True, halving=2, early_stopping=1, **FIXED)
+    arguments = {"progress": True, "halving": 2, "early_stopping": 1, "executor": executor}
+    result = mc.sweep(space, *classes, cv=2, **arguments, **FIXED)
     shown = capsys.readouterr().err.split("\r")[-1]
     assert "100%" in shown
     assert f"best {result.best_score:.4g}" in shown
