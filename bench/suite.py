@@ -147,7 +147,9 @@ GROUPS = {
     "widths": Group("one training step by width", _widths),
     "stacks": Group("one training step by members of a stack", _stacks, peers=True),
     "fits": Group("a whole fit to an accuracy", _fits, peers=True),
-    "prediction": Group("latency of a prediction by rows", _prediction, peers=True),
+    "prediction": Group(
+        "latency of a prediction by rows, from host memory to host memory", _prediction, peers=True
+    ),
     "cold": Group("cold start", _cold, peers=True, floors=True),
     "memory": Group("memory of a training step", _memory, peers=True),
 }

@@ -12,7 +12,7 @@ from .bars import against_peers
 from .kernels import kernels
 from .lines import by_batch, by_members, by_rows, by_width
 from .roofline import roofline
-from .style import FAINT, GRID, INK, PAPER, STYLE, Chart
+from .style import COLOURS, FAINT, GRID, INK, PAPER, STYLE, Chart
 
 _DEVICES = ("cpu", "gpu")
 
@@ -54,6 +54,7 @@ def svg(chart: Chart, *, themed: bool = False, note: str = "") -> str:
     drawing = drawing.replace("'DejaVu Sans'", fonts)
     if themed:
         names = {INK: "ink", FAINT: "faint", GRID: "grid", PAPER: "paper"}
+        names |= {COLOURS["cpu"]: "ours", COLOURS["cpu_bodies"]: "bodies"}
         for value, name in names.items():
             drawing = drawing.replace(value, f"var(--{name})")
     return drawing

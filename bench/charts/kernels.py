@@ -53,6 +53,6 @@ def kernels(results: Results, device: str) -> Chart | None:
         "Fused kernels and array bodies",
         f"Full dots are the fused kernels, rings the array bodies, on {rows} × {columns} numbers; "
         "behind them how many times faster the kernel is. Speeds are by the bytes that must be "
-        "moved; the dark line is a plain copy.",
+        "moved; the line at 100 % is a plain copy.",
         figure,
     )

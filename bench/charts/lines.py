@@ -41,6 +41,10 @@ def by_width(results: Results) -> Chart | None:
         "Time of a training step, by width",
         "units in each of two hidden layers",
         lambda contest: contest.facts["sizes"][1],
+        network=lambda contest: (
+            f"{contest.facts['sizes'][0]}-w-w-{contest.facts['sizes'][-1]}, "
+            f"batch {contest.facts['batch']}"
+        ),
     )
 
 
@@ -53,6 +57,7 @@ def by_members(results: Results) -> Chart | None:
         "members",
         lambda contest: contest.facts["members"],
         share=lambda contest: contest.facts["members"],
+        network=lambda contest: contest.title,
     )
 
 
@@ -95,6 +100,7 @@ def _chart(
     label: str,
     place: Number,
     share: Number = lambda contest: 1.0,
+    network: Callable[[Measured], str] = lambda contest: contest.title.rpartition(",")[0],
 ) -> Chart | None:
     contests = sorted(results.group(group), key=place)
     names = [n for n in results.libraries if all(n in c.values for c in contests)]
@@ -117,10 +123,8 @@ def _chart(
     axes.grid(axis="x", visible=False)
     _mark_crossovers(axes, places, {n: t for n, t in times.items() if n.startswith(_OURS)})
     _label_ends(figure, axes, times)
-    network = contests[0].title.rpartition(",")[0].removeprefix("1 × ")
-    return Chart(
-        group, words, f"{network}. Medians; the bands are the middle half of the rounds.", figure
-    )
+    note = "Medians; the bands are the middle half of the rounds."
+    return Chart(group, words, f"{network(contests[0]).removeprefix('1 × ')}. {note}", figure)
 
 
 def _best_of_each(names: Sequence[str], contests: Sequence[Measured]) -> list[str]:

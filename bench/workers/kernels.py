@@ -10,7 +10,7 @@ import numpy as np
 from mlpcore.backend import kernels
 from mlpcore.backend.devices import Backend
 from mlpcore.backend.devices import backend as find_backend
-from mlpcore.functions import affine, identity
+from mlpcore.functions import affine_input_gradient, identity
 
 from ..cases import Copy, Kernel, Product
 from ..cases.case import Case, figures
@@ -77,12 +77,13 @@ class KernelTask(PrimitiveTask):
 
 
 class ProductTask(PrimitiveTask):
-    """A product as an affine layer without a bias worth the name."""
+    """A product as the gradient by a layer's input, which adds no bias: ``a @ (b.T).T``."""
 
     kind = "product"
 
     def call(self, case: Product) -> tuple[Any, Iterable[Any], dict[str, Any]]:
-        return affine, (*case.factors(), np.zeros(case.n, np.float32)), {}
+        a, b = case.factors()
+        return affine_input_gradient, (a, np.ascontiguousarray(b.T)), {}
 
 
 class CopyTask(PrimitiveTask):
