@@ -50,6 +50,12 @@ def compressed_by(method: int, contents: bytes) -> bytes:
     return bytes(changed)
 
 
+def told_smaller(contents: bytes) -> bytes:
+    """The archive's index says that the member has 200 bytes."""
+    place = contents.find(b"PK\x01\x02") + 24
+    return contents[:place] + (200).to_bytes(4, "little") + contents[place + 4 :]
+
+
 class Trap:
     """Tells if it is unpickled."""
 
@@ -88,6 +94,9 @@ NPZ = {
     ),
     "a bzipped bomb": npz(
         "<f8", f"({MEGABYTES // 8},)", bytes(MEGABYTES), compression=zipfile.ZIP_BZIP2
+    ),
+    "a bomb that says it is small": told_smaller(
+        npz("<f8", f"({MEGABYTES // 8},)", bytes(MEGABYTES), compression=zipfile.ZIP_DEFLATED)
     ),
     "nothing": b"",
 }
