@@ -169,7 +169,7 @@ class BaseMLP(Parameters):
 
     def _descend(self, examples: Examples, held_out: HeldOut | None, incremental: bool) -> None:
         if held_out is not None and self.validation_scores_ is None:
-            self.validation_scores_, self.best_validation_score_ = [], -np.inf
+            self._expect_scores()
         if not (incremental and hasattr(self, "_optimizer")):
             self._optimizer = Descent(self)
         descent = self._optimizer
@@ -184,7 +184,9 @@ class BaseMLP(Parameters):
 
     def _start(self, network: MLP, values: list[Any], home: Home) -> None:
         """Take a new network on, with the attributes of one that has not been trained."""
-        for weight, bias, (first_weight, first_bias) in zip(network.weights, network.biases, values):
+        for weight, bias, (first_weight, first_bias) in zip(
+            network.weights, network.biases, values
+        ):
             weight[...] = network.backend.asarray(first_weight, network.dtype)
             bias[...] = network.backend.asarray(first_bias, network.dtype)
         self.network_, self._home = network, home
@@ -195,10 +197,15 @@ class BaseMLP(Parameters):
         self.t_ = 0
         self.loss_curve_: list[float] = []
         self.validation_loss_curve_: list[float] = []
-        scores = self.early_stopping and self._is_stochastic
-        self.validation_scores_: list[float] | None = [] if scores else None
-        self.best_validation_score_: float | None = -np.inf if scores else None
-        self.best_loss_: float | None = None if scores else np.inf
+        self.validation_scores_: list[float] | None = None
+        self.best_validation_score_: float | None = None
+        self.best_loss_: float | None = np.inf
+        if self.early_stopping and self._is_stochastic:
+            self._expect_scores()
+            self.best_loss_ = None
+
+    def _expect_scores(self) -> None:
+        self.validation_scores_, self.best_validation_score_ = [], -np.inf
 
     def _network(self, sizes: list[int], settings: dict[str, Any], x: Array, seed: int) -> MLP:
         """The network that the parameters describe."""
@@ -253,7 +260,9 @@ class BaseMLP(Parameters):
     def _dtypes(self, X: Any) -> list[Any]:
         """What ``X`` may be; the first is taken where it is something else."""
         xp = Home.of(X).xp
-        return [xp.float64, xp.float32] if self.precision == "auto" else [getattr(xp, self.precision)]
+        return (
+            [xp.float64, xp.float32] if self.precision == "auto" else [getattr(xp, self.precision)]
+        )
 
     def _split(
         self, examples: Examples, X: Any, y: Any, random: np.random.RandomState
@@ -292,9 +301,7 @@ class BaseMLP(Parameters):
                 f"Inputs to {type(self).__name__}.{method}() must use the same namespace and "
                 f"device as those of fit(): got {home}, expected {self._home}"
             )
-        x = validate_data(
-            self, X, accept_sparse=["csr", "csc"], dtype=self._dtypes(X), reset=False
-        )
+        x = validate_data(self, X, accept_sparse=["csr", "csc"], dtype=self._dtypes(X), reset=False)
         return self.network_.forward(carry(_dense(x), self.network_.backend))
 
 

@@ -9,7 +9,6 @@ from mlpcore.training.schedules import Schedule
 from mlpcore.training.values import NonNegative, number
 
 
-
 @dataclass(frozen=True, eq=False)
 class Pace(Schedule):
     """A rate that stays until it is set anew.
