@@ -52,4 +52,4 @@ def _part(problem: Problem, batch: int) -> Problem:
         )
         for split in problem.splits
     )
-    return dataclasses.replace(problem, splits=splits)
+    return dataclasses.replace(problem, splits=splits, weight=None, metric="loss")

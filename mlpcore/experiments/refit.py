@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import dataclasses
 import warnings
+from dataclasses import replace
 
 import numpy as np
 
@@ -20,11 +20,11 @@ def refitted(study: Study, result: SweepResult) -> SweepResult:
         return result
     recipe, problem = study.recipes[best], study.problem
     if study.seeds is not None:
-        recipe = dataclasses.replace(recipe, seed=study.seeds[0])
+        recipe = replace(recipe, seed=study.seeds[0])
     network = recipe.build((problem.inputs, *recipe.hidden, problem.outputs), problem.backend)
     records = [record for record in result.records if record.setting == best]
     try:
-        network.fit(
+        history = network.fit(
             problem.X,
             problem.y,
             sample_weight=problem.weight,
@@ -42,7 +42,7 @@ def refitted(study: Study, result: SweepResult) -> SweepResult:
             stacklevel=3,
         )
         return result
-    return dataclasses.replace(result, best_network=network)
+    return result if history.stopped == "interrupted" else replace(result, best_network=network)
 
 
 def _epochs(study: Study, records: list[Record]) -> int:

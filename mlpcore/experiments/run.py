@@ -145,9 +145,10 @@ def sweep(
     limits = _limits(max_members, max_bytes)
     if executor is not None:
         limits = {"max_members": MAX_MEMBERS} | limits
+    rounds: Rounds | None = None
     try:
         with (
-            open_journal(journal, asked.fingerprint, resume=resume) as log,
+            open_journal(journal, asked.fingerprint if journal else "", resume=resume) as log,
             SweepBar(progress) as bar,
             _runner(executor, asked, bar, retries) as runner,
         ):
@@ -155,6 +156,8 @@ def sweep(
             rounds.run(runner)
             complete = True
     except KeyboardInterrupt:
+        if rounds is None:
+            raise
         complete = False
     result = SweepResult(
         asked.settings,

@@ -21,9 +21,12 @@ from mlpcore.experiments.recipe import Recipe
 from mlpcore.experiments.score import checked_metric, metric_name
 from mlpcore.experiments.space import Setting, Space, settings
 from mlpcore.mlp import MLP
+from mlpcore.network.arrays import finite_numbers
 from mlpcore.training import EarlyStopping
 from mlpcore.training.evaluate import metric_names
 
+#: Where data are checked, wherever they will be trained on.
+HOST = find_backend("cpu")
 #: As many folds as scikit-learn makes where nobody says how many.
 FOLDS = 5
 
@@ -105,21 +108,32 @@ def study(
     found = settings(space, n_iter, random_state)
     if halving is not None:
         halving = whole_number("halving", halving, least=2)
-    X, y, own = _data(X, y, validation_data)
-    if own is not None and cv is not None:
+    if validation_data is not None and cv is not None:
         raise ValueError("got validation_data and cv, expected one of them")
-    labels = y if y.ndim == 1 and y.dtype.kind in "biu" else None
-    usual = {"output": "identity" if labels is None else "softmax"}
+    y = np.asarray(to_numpy(y))
+    usual = {"output": "softmax" if _are_labels(y) else "identity"}
     recipes = [Recipe.of({**usual, **fixed, **setting}) for setting in found]
-    probe = _probe(recipes, X, y)
-    x, _, weight = probe.prepare(X, y, sample_weight)
+    # The most exact that any setting asks for.
+    dtype = max(recipe.network["dtype"] for recipe in recipes)
+    X, y, own = _data(X, y, validation_data, dtype)
+    labels = y if _are_labels(y) else None
+    probe = _probe(recipes, X, y, dtype)
+    _, _, weight = probe.prepare(X, y, sample_weight)
     problem = Problem(
-        X=to_numpy(x),
+        X=X,
         y=y,
         weight=None if weight is None else to_numpy(weight),
         outputs=probe.sizes[-1],
         splits=tuple(
-            own or splits(cv or FOLDS, X, y, labels=labels, repeats=repeats, seed=random_state)
+            own
+            or splits(
+                FOLDS if cv is None else cv,
+                X,
+                y,
+                labels=labels,
+                repeats=repeats,
+                seed=random_state,
+            )
         ),
         metric=checked_metric(metric, probe),
         stopping=_stopping(early_stopping, probe),
@@ -129,36 +143,49 @@ def study(
     return Study(found, recipes, problem, _seeds(seeds, {*fixed}.union(*found)), halving)
 
 
+def _are_labels(y: np.ndarray) -> bool:
+    return y.ndim == 1 and y.dtype.kind in "biu"
+
+
 def _data(
-    X: Any, y: Any, validation_data: Any
+    X: Any, y: np.ndarray, validation_data: Any, dtype: str
 ) -> tuple[np.ndarray, np.ndarray, list[Split] | None]:
     """Features and targets in the host's memory, the validation data behind the others."""
-    X, y = np.asarray(to_numpy(X)), np.asarray(to_numpy(y))
+    X = _features(X, dtype)
     if validation_data is None:
         return X, y, None
     try:
-        more = [np.asarray(to_numpy(part)) for part in validation_data]
-        whole = [np.concatenate([mine, its]) for mine, its in zip((X, y), more, strict=True)]
+        more, targets = validation_data
+        whole = np.concatenate([X, _features(more, dtype)])
+        wanted = np.concatenate([y, np.asarray(to_numpy(targets))])
     except (TypeError, ValueError) as fault:
         raise ValueError(
             f"got validation_data that does not go with X and y ({fault}), expected (X, y) with as "
             "many columns"
         ) from fault
-    rows = np.arange(len(whole[0]))
-    return whole[0], whole[1], [Split(rows[: len(X)], rows[len(X) :])]
+    rows = np.arange(len(whole))
+    return whole, wanted, [Split(rows[: len(X)], rows[len(X) :])]
 
 
-def _probe(recipes: list[Recipe], X: np.ndarray, y: np.ndarray) -> MLP:
-    """A small network to hold the data and the metric against, as exact as the most exact."""
+def _features(X: Any, dtype: str) -> np.ndarray:
+    return to_numpy(finite_numbers("X", to_numpy(X) if hasattr(X, "device") else X, HOST, dtype))
+
+
+def _probe(recipes: list[Recipe], X: np.ndarray, y: np.ndarray, dtype: str) -> MLP:
+    """A small network to hold the data and the metric against."""
     outputs = {recipe.network["output"] for recipe in recipes}
     if len(outputs) > 1:
         raise ValueError(f"got the outputs {sorted(outputs)} in one space, expected one of them")
-    dtype = max(recipe.network.get("dtype", "float32") for recipe in recipes)
     columns = 1 if y.ndim < 2 else y.shape[-1]
     if y.ndim == 1 and outputs == {"softmax"}:
-        columns = max(int(y.max(initial=0)), 1) + 1
-    inputs = X.shape[-1] if X.ndim else 0
-    return MLP((inputs, columns), output=outputs.pop(), dtype=dtype)
+        labels = y[np.isfinite(y)] if y.dtype.kind in "biuf" else y[:0].astype(int)
+        columns = int(np.max(labels, initial=1)) + 1
+        if columns > max(len(y), 2):
+            raise ValueError(
+                f"got labels up to {columns - 1} for {len(y)} rows, expected classes numbered from "
+                '0; for numbers to predict pass output="identity"'
+            )
+    return MLP((X.shape[-1] if X.ndim else 1, columns), output=outputs.pop(), dtype=dtype)
 
 
 def _seeds(seeds: int | Iterable[int] | None, given: set[str]) -> tuple[int, ...] | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import os
 import platform
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, wait
 from dataclasses import dataclass
@@ -99,6 +100,8 @@ class Crew:
 
     A task travels without the data at first. A worker that lacks them says so, and the task goes
     out again with them: each worker is sent the data once or so, wherever the executor puts a task.
+    So that not all tasks ask before the first data arrive, two more are out at a time than twice as
+    many as the workers that have been heard of.
 
     A task that is lost with its worker is sent out again. An executor that breaks as a whole, as a
     process pool does, is replaced where there is something that makes another.
@@ -115,6 +118,7 @@ class Crew:
         self._executor = executor if isinstance(executor, Executor) else executor()
         self._sweep, self._problem, self._retries = sweep, problem, retries
         self._served: set[Name] = set()
+        self._known: set[Name] = set()
         self._pools = 0
         self._calls = itertools.count()
 
@@ -133,19 +137,17 @@ class Crew:
             RuntimeError: for a task that was lost too often, or an executor that broke.
         """
         waiting: dict[Future[Answer], Job] = {}
-
-        def send(job: Job) -> None:
-            waiting[self._submit(job, tasks[job.number])] = job
-
+        jobs = deque(map(Job, range(len(tasks))))
         try:
-            for number in range(len(tasks)):
-                send(Job(number))
-            while waiting:
+            while jobs or waiting:
+                while jobs and len(waiting) < 2 + 2 * len(self._known):
+                    job = jobs.popleft()
+                    waiting[self._submit(job, tasks[job.number])] = job
                 for future in wait(waiting, return_when=FIRST_COMPLETED).done:
                     job = waiting.pop(future)
                     outcome = self._outcome(future, job)
                     if outcome is None:
-                        send(job)
+                        jobs.appendleft(job)
                     else:
                         yield job.number, outcome
         finally:
@@ -170,6 +172,7 @@ class Crew:
             return None
         if answer.fault is not None:
             raise answer.fault
+        self._known.add(answer.worker)
         if answer.outcome is None:
             job.refused += 1
             job.carries = answer.worker not in self._served or job.refused > 1

@@ -20,15 +20,13 @@ def figures(
 
     A member that trains no more has no loss, rate or gradient, and of the rest what it had last.
     """
-    single = state.network.members is None
+    single, working = state.network.members is None, state.active[crew.places]
 
     def spread(values: Any, last: Any = np.nan) -> Any:
         if single:
-            return float(values)
-        whole = np.array(np.broadcast_to(np.asarray(last, dtype=np.float64), state.active.shape))
-        working = state.active[crew.places]
-        values = np.broadcast_to(values, working.shape)
-        whole[crew.places[working]] = values[working]
+            return float(np.asarray(values).item()) if working[0] else last
+        whole = np.full(state.active.shape, last, dtype=np.float64)
+        whole[crew.places[working]] = np.broadcast_to(values, working.shape)[working]
         return whole
 
     def spread_all(values: dict[str, Any], last: dict[str, list[Any]]) -> dict[str, Any]:

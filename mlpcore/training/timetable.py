@@ -11,6 +11,7 @@ from mlpcore.backend.random import permutation
 from mlpcore.training.batches import Batches
 from mlpcore.training.buffers import Buffers
 from mlpcore.training.data import Data
+from mlpcore.training.schedules import Constant
 from mlpcore.training.state import State
 
 
@@ -43,7 +44,7 @@ class Timetable:
         self._shuffle = shuffle
         stack = () if network.members is None else (network.members,)
         rows = np.arange(batches.rows, dtype=np.int64) if data.rows is None else data.rows
-        self._rows = np.ascontiguousarray(np.broadcast_to(rows, (*stack, batches.rows)))
+        self._rows = np.array(np.broadcast_to(rows, (*stack, batches.rows)), order="C")
         self.order = self._rows.copy()
         self._once, self._alike = self._identity, None
         if stack:
@@ -54,7 +55,7 @@ class Timetable:
         self._everyone = np.ones(network.members or 1, dtype=bool)
         self._shuffler = self._record(network.backend) if recorded and shuffle else None
         self.rates = np.zeros((batches.steps, *stack))
-        self._constant = optimizer.constant_rate
+        self._constant = isinstance(optimizer.schedule, Constant)
         if self._constant:
             self.rates[...] = optimizer.schedule(0.0)
         sizes = np.full(batches.steps, float(batches.size))

@@ -298,11 +298,38 @@ def test_bad_arguments_are_refused_before_anything_runs(
         (np.full((4, 2), np.nan), np.zeros(4, int), "NaN"),
         (np.ones((4, 2)), np.array(["a"] * 4), "got y of dtype"),
         (np.ones((4, 2)), np.array([-1, 0, 1, 1]), "labels from -1"),
+        (np.ones((4, 2)), np.array([0, np.nan, 1, 1]), "got y with"),
+        ([[1, 2], [3]], np.zeros(2, int), "got X that NumPy makes no array of"),
     ],
 )
-def test_bad_data(X: Any, y: Any, message: str) -> None:
+@pytest.mark.parametrize("output", [{}, {"output": "softmax"}], ids=["auto", "softmax"])
+def test_bad_data(X: Any, y: Any, message: str, output: Any) -> None:
     with pytest.raises((ValueError, TypeError), match=message):
-        mc.sweep({}, X, y, cv=2, **FIXED)
+        mc.sweep({}, X, y, cv=2, **FIXED, **output)
+
+
+def test_sparse_features_and_no_folds(classes: Any) -> None:
+    sparse = pytest.importorskip("scipy.sparse")
+    X, y = classes
+    with pytest.raises(TypeError, match="got a sparse X"):
+        mc.sweep({}, sparse.csr_array(X), y, **FIXED)
+    with pytest.raises(ValueError, match="got cv=0"):
+        mc.sweep({}, X, y, cv=0, **FIXED)
+
+
+def test_lists_and_frames_are_data_too(classes: Any) -> None:
+    pandas = pytest.importorskip("pandas")
+    X, y = classes
+    expected = mc.sweep({}, X, y, cv=2, hidden=(5,), refit=False, **FIXED).best_score
+    for data in ((X.tolist(), y.tolist()), (pandas.DataFrame(X), pandas.Series(y))):
+        assert mc.sweep({}, *data, cv=2, hidden=(5,), refit=False, **FIXED).best_score == expected
+
+
+def test_whole_numbers_that_are_no_labels(classes: Any) -> None:
+    X, y = classes
+    with pytest.raises(ValueError, match=r'got labels up to 2000000 .* pass output="identity"'):
+        mc.sweep({}, X, y * 10**6, **FIXED)
+    assert mc.sweep({}, X, y * 10**6, output="identity", cv=2, **FIXED).metric == "r2"
 
 
 def test_outputs_in_one_space_must_be_alike(classes: Any) -> None:
