@@ -169,7 +169,7 @@ class BaseMLP(Parameters):
 
     def _descend(self, examples: Examples, held_out: HeldOut | None, incremental: bool) -> None:
         if held_out is not None and self.validation_scores_ is None:
-            self.validation_scores_, self.best_validation_score_ = [], -np.inf
+            self._expect_scores()
         if not (incremental and hasattr(self, "_optimizer")):
             self._optimizer = Descent(self)
         descent = self._optimizer
@@ -197,10 +197,15 @@ class BaseMLP(Parameters):
         self.t_ = 0
         self.loss_curve_: list[float] = []
         self.validation_loss_curve_: list[float] = []
-        scores = self.early_stopping and self._is_stochastic
-        self.validation_scores_: list[float] | None = [] if scores else None
-        self.best_validation_score_: float | None = -np.inf if scores else None
-        self.best_loss_: float | None = None if scores else np.inf
+        self.validation_scores_: list[float] | None = None
+        self.best_validation_score_: float | None = None
+        self.best_loss_: float | None = np.inf
+        if self.early_stopping and self._is_stochastic:
+            self._expect_scores()
+            self.best_loss_ = None
+
+    def _expect_scores(self) -> None:
+        self.validation_scores_, self.best_validation_score_ = [], -np.inf
 
     def _network(self, sizes: list[int], settings: dict[str, Any], x: Array, seed: int) -> MLP:
         """The network that the parameters describe."""

@@ -23,7 +23,83 @@ from mlpcore.sklearn.parameters import Parameters
 
 @dataclass(eq=False, repr=False)
 class MLPClassifier(ClassifierMixin, BaseMLP):
-    """docstring"""
+    """A multilayer perceptron that tells classes apart, with the interface of scikit-learn's.
+
+    Two classes share one output under a sigmoid, more have one each under a softmax, and where an
+    example may carry several labels each has a sigmoid of its own. The loss is the cross-entropy.
+    Parameters, attributes, warnings and the course of training are those of
+    `sklearn.neural_network.MLPClassifier`; those from ``backend`` on are further ones, and their
+    defaults change nothing.
+
+    Args:
+        hidden_layer_sizes: the width of each hidden layer, or a single one.
+        activation: of the hidden layers, one name or one for each; any of
+            `mlpcore.functions.activations`.
+        solver: ``"adam"``, ``"sgd"``, or ``"lbfgs"`` on all rows at once.
+        alpha: strength of the penalty ``alpha/2 ||W||^2``, divided by the sum of a batch's weights.
+        batch_size: rows a step; ``"auto"`` is ``min(200, n_samples)``.
+        learning_rate: for SGD ``"constant"``; ``"invscaling"``, after each epoch
+            ``learning_rate_init / (t_ + 1) ** power_t``; or ``"adaptive"``, a fifth whenever
+            ``n_iter_no_change`` epochs bring no progress.
+        learning_rate_init: the rate at the start.
+        power_t: the exponent of ``"invscaling"``.
+        max_iter: the most epochs, or iterations of L-BFGS.
+        shuffle: a new order in each epoch.
+        random_state: of weights, orders, dropout and held-out rows.
+        tol: less progress than this is none; for L-BFGS the largest entry of the gradient at which
+            it ends.
+        verbose: print the loss of each epoch.
+        warm_start: `fit` goes on from the weights that it finds; the network stays as it is.
+        momentum: of SGD, at least 0 and below 1.
+        nesterovs_momentum: whether it is Nesterov's.
+        early_stopping: hold rows out, go by their score, and keep the best weights.
+        validation_fraction: the share of rows that is held out, of two classes
+            alike, of more where there are rows enough.
+        beta_1, beta_2, epsilon: Adam's.
+        n_iter_no_change: epochs without progress that are put up with.
+        max_fun: the most evaluations of L-BFGS.
+        backend: ``"cpu"``, ``"gpu"``, ``"gpu:1"`` or ``"auto"``; ``None`` is where ``X`` lies.
+        precision: ``"float32"`` or ``"float64"``; ``"auto"`` is that of ``X``.
+        initializer: a name such as ``"he_normal"``, see `mlpcore.functions.initializers`; ``None``
+            draws what scikit-learn draws, biases too.
+        normalization: ``"batch"`` or ``"layer"``, in front of each activation.
+        dropout: the rate in [0, 1), or a list with one for each hidden layer.
+        weight_decay: decay of the weights outside of the gradient, as in AdamW.
+        clip_norm: longer gradients are shortened to this norm.
+        scoring: for early stopping, a scorer's name or ``scorer(estimator, X, y)``; ``None`` is
+            accuracy.
+        callbacks: each called with an `mlpcore.Epoch` after an epoch; ``True`` ends the training.
+        progress: a bar always, never, or with ``"auto"`` where somebody watches.
+        class_weight: ``"balanced"``, or a weight for each label; they multiply ``sample_weight``.
+        label_smoothing: the share in [0, 1) of each label that is spread over all classes.
+
+    Attributes:
+        classes_: the labels, sorted.
+        network_: the `mlpcore.MLP` itself, to be saved or trained further.
+        coefs_, intercepts_: the weights ``(fan_in, fan_out)`` and biases of each layer; NumPy's are
+            the network's own memory.
+        n_iter_: epochs of the last call, and ``t_`` rows seen in all calls.
+        n_layers_, n_outputs_, out_activation_: the shape of the network, and its last function.
+        loss_: the last loss, penalty included, ``best_loss_`` the least, or with early stopping
+            ``None``, and ``loss_curve_`` that of each epoch. A loss is the weighted mean over the
+            epoch, the penalty that of its last weights.
+        validation_loss_curve_: the loss on held-out rows, without penalty, where there are any.
+        validation_scores_, best_validation_score_: their score, or ``None``.
+        n_features_in_, feature_names_in_: the columns of ``X``, and their names where it had any.
+
+    Source: as for the parts, see `mlpcore.functions` and `mlpcore.training.lbfgs`.
+
+    >>> import numpy as np
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn.preprocessing import scale
+    >>> X, y = load_iris(return_X_y=True)
+    >>> names = np.array(["setosa", "versicolor", "virginica"])[y]
+    >>> classifier = MLPClassifier((20,), solver="lbfgs", random_state=0).fit(scale(X), names)
+    >>> classifier.predict(scale(X)[[0, 140]])
+    array(['setosa', 'virginica'], dtype='<U10')
+    >>> classifier.predict_proba(scale(X)).shape, classifier.score(scale(X), names) > 0.97
+    ((150, 3), True)
+    """
 
     hidden_layer_sizes: Any = (100,)
     activation: Any = "relu"
@@ -155,7 +231,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         weight = super()._row_weight(y, sample_weight)
         if self.class_weight is None:
             return weight
-        own = compute_sample_weight(self.class_weight, y)
+        own: np.ndarray = compute_sample_weight(self.class_weight, y)
         return own if weight is None else own * weight
 
     def _strata(self, target: np.ndarray) -> np.ndarray | None:

@@ -60,8 +60,15 @@ class Descent:
                 stopping that only ends the training.
         """
         size = batch_size(estimator, len(examples))
+        if size != estimator.batch_size != "auto":
+            warnings.warn(
+                "Got `batch_size` less than 1 or larger than sample size. It is going to be "
+                "clipped",
+                stacklevel=6,
+            )
         bar = Bar(epochs, estimator.progress)
-        monitor = Monitor(estimator, self, examples, held_out, -(-len(examples) // size), bar)
+        steps = batches(estimator, len(examples))
+        monitor = Monitor(estimator, self, examples, held_out, steps, bar)
         try:
             history = fit(
                 estimator.network_,
@@ -112,12 +119,10 @@ def optimizer(estimator: Any) -> Optimizer:
 
 
 def batch_size(estimator: Any, rows: int) -> int:
-    """The rows of a batch; more than there are means all, with a warning."""
-    if estimator.batch_size == "auto":
-        return min(200, rows)
-    if estimator.batch_size > rows:
-        warnings.warn(
-            "Got `batch_size` less than 1 or larger than sample size. It is going to be clipped",
-            stacklevel=6,
-        )
-    return int(min(estimator.batch_size, rows))
+    """The rows of a batch; more than there are means all."""
+    return min(200 if estimator.batch_size == "auto" else int(estimator.batch_size), rows)
+
+
+def batches(estimator: Any, rows: int) -> int:
+    """How many batches an epoch has."""
+    return -(-rows // batch_size(estimator, rows))

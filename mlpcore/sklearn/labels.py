@@ -101,7 +101,7 @@ class Labels:
         numbers = np.searchsorted(self.classes, found)[places]
         if not self.binary:
             return np.asarray(numbers, dtype=np.int64)
-        return (numbers == 1).astype(np.float64)[:, None]
+        return np.asarray(numbers == 1, dtype=np.float64)[:, None]
 
     def predicted(self, logits: np.ndarray) -> Any:
         """The most probable label of each row, or all labels above one half."""

@@ -11,6 +11,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 from mlpcore.sklearn.examples import Examples
 from mlpcore.sklearn.held_out import HeldOut
+from mlpcore.sklearn.penalty import Penalty, epoch_strength
 from mlpcore.training import DivergenceError, Epoch
 from mlpcore.training.progress import Bar
 
@@ -59,15 +60,14 @@ class Monitor:
         self._reported = estimator._loss_report(examples)
         if held_out is not None:
             self._reported_there = estimator._loss_report(held_out.examples)
-        # Each batch divides the penalty by its own weight; weighted again, that makes for an epoch:
-        self._weights = [weight.reshape(-1) for weight in estimator.network_.weights]
-        self._strength = 0.5 * estimator.alpha * steps / examples.total
+        strength = epoch_strength(estimator.alpha, steps, examples.total)
+        self._penalty = Penalty(estimator.network_, strength)
         estimator.n_iter_ = 0
 
     def observe(self, epoch: Epoch) -> bool:
         """Take an epoch in; whether training ends."""
         estimator = self._estimator
-        loss = self._reported(epoch.loss) + self._penalty()
+        loss = self._reported(epoch.loss) + float(self._penalty())
         self._note(loss)
         figure = loss
         if self._held_out is not None:
@@ -127,12 +127,6 @@ class Monitor:
         if estimator.verbose:
             print(f"Validation score: {score:f}")
         return replace(epoch, validation_loss=loss, validation_metrics={"score": score})
-
-    def _penalty(self) -> float:
-        if self._strength == 0:
-            return 0.0
-        xp = self._descent.state.network.backend.xp
-        return self._strength * sum(float(xp.vecdot(weight, weight)) for weight in self._weights)
 
     def _gives_up(self) -> bool:
         """After too long without progress: end, or with "adaptive" go on more slowly."""

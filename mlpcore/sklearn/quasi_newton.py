@@ -10,6 +10,7 @@ from sklearn.utils.optimize import _check_optimize_result
 
 from mlpcore.sklearn.examples import Examples
 from mlpcore.sklearn.monitor import NOT_FINITE
+from mlpcore.sklearn.penalty import Penalty
 from mlpcore.training import Epoch
 from mlpcore.training.lbfgs import lbfgs
 from mlpcore.training.progress import Bar
@@ -24,7 +25,13 @@ def minimise(estimator: Any, examples: Examples) -> None:
             "gradient, use alpha"
         )
     network = estimator.network_
-    reported = estimator._loss_report(examples)
+    l2 = estimator.alpha / examples.total
+    penalty, report = Penalty(network, 0.5 * l2), estimator._loss_report(examples)
+
+    def reported(loss: float) -> float:
+        own = float(penalty())
+        return float(report(loss - own)) + own
+
     bar = Bar(estimator.max_iter, estimator.progress)
     ended = False
 
@@ -46,7 +53,8 @@ def minimise(estimator: Any, examples: Examples) -> None:
             network=network,
         )
         bar.advance(epoch)
-        ended = any([callback(epoch) is True for callback in estimator.callbacks])
+        wishes = [callback(epoch) is True for callback in estimator.callbacks]
+        ended = any(wishes)
         return ended
 
     try:
@@ -54,7 +62,7 @@ def minimise(estimator: Any, examples: Examples) -> None:
             network,
             examples.x,
             examples.target,
-            l2=estimator.alpha / examples.total,
+            l2=l2,
             iterations=estimator.max_iter,
             evaluations=estimator.max_fun,
             tolerance=estimator.tol,

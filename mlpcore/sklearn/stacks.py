@@ -12,15 +12,16 @@ from mlpcore.backend import kernels
 from mlpcore.experiments.cost import Cost, partition
 from mlpcore.experiments.stacking import merged, structure
 from mlpcore.mlp import MLP
-from mlpcore.sklearn.descent import batch_size, optimizer
+from mlpcore.sklearn.descent import batch_size, batches, optimizer
 from mlpcore.sklearn.examples import Examples
 from mlpcore.sklearn.held_out import HeldOut
+from mlpcore.sklearn.penalty import Penalty, epoch_strength
 from mlpcore.training import DivergenceError, Epoch, State, fit
 from mlpcore.training.data import Data, prepare
 from mlpcore.training.evaluate import evaluate
 
 #: The most estimators in one stack.
-MAX_MEMBERS = 256
+MAX_MEMBERS = 64
 
 
 @dataclass
@@ -96,9 +97,8 @@ def _by_width(group: Sequence[Pending]) -> list[list[Pending]]:
         by_width.setdefault(one.estimator.network_.sizes[1:-1], []).append(one)
     first = group[0]
     inputs, *_, outputs = first.estimator.network_.sizes
-    size = batch_size(first.estimator, len(first.examples))
-    steps = -(-len(first.examples) // size)
-    epochs = first.estimator.max_iter
+    rows, epochs = len(first.examples), first.estimator.max_iter
+    size, steps = batch_size(first.estimator, rows), batches(first.estimator, rows)
     cost = Cost(inputs, outputs, size, steps, epochs, kernels.threads())
     widths, alike = list(by_width), list(by_width.values())
     chosen = partition(widths, list(map(len, alike)), cost.stack)
@@ -171,10 +171,11 @@ class _Watch:
         self._patience = np.array([estimator.n_iter_no_change for estimator in estimators])
         first = together[0]
         self._reports = [one.estimator._loss_report(one.examples) for one in together]
-        steps = -(-len(first.examples) // batch_size(first.estimator, len(first.examples)))
-        self._strength = np.array(
-            [0.5 * one.estimator.alpha * steps / one.examples.total for one in together]
-        )
+        steps = batches(first.estimator, len(first.examples))
+        strengths = [
+            epoch_strength(one.estimator.alpha, steps, one.examples.total) for one in together
+        ]
+        self._penalty = Penalty(state.network, np.array(strengths))
         self._best = np.full(len(together), np.inf)
         self._waited = np.zeros(len(together), dtype=int)
         self._losses: list[np.ndarray] = []
@@ -185,7 +186,9 @@ class _Watch:
         self._kept = [np.array(buffer) for buffer in state.buffers.values]
         if first.held_out is not None:
             self._held_out_reports = [
-                one.estimator._loss_report(one.held_out.examples) for one in together if one.held_out
+                one.estimator._loss_report(one.held_out.examples)
+                for one in together
+                if one.held_out
             ]
             rows = np.stack([one.watched for one in together])
             self._held_out = prepare(state.network, whole.x, whole.target, weight, None, rows)
@@ -234,9 +237,3 @@ class _Watch:
         estimator.validation_loss_curve_ = [float(losses[number]) for losses in held_out]
         estimator.validation_scores_ = [float(score[number]) for score in scores]
         estimator.best_validation_score_ = -float(self._best[number])
-
-    def _penalty(self) -> np.ndarray:
-        network = self._state.network
-        xp, to_numpy = network.backend.xp, network.backend.to_numpy
-        squares = [to_numpy(xp.sum(weight * weight, axis=(-2, -1))) for weight in network.weights]
-        return self._strength * np.sum(squares, axis=0)

@@ -127,9 +127,7 @@ class Trials:
             fault = error
         self._note(estimator, place, time.perf_counter() - start, fault)
 
-    def _note(
-        self, estimator: Any, place: Place, seconds: float, fault: ValueError | None
-    ) -> None:
+    def _note(self, estimator: Any, place: Place, seconds: float, fault: ValueError | None) -> None:
         """Score a trained estimator, or note that its training failed."""
         search = self._search
         if fault is not None and search.error_score == "raise":

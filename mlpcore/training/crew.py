@@ -60,9 +60,7 @@ class Crew:
         self.buffers = state.buffers if whole else state.buffers.select(places)
         self.job = job if whole else job.select(places)
         data, batches = self.job.data, job.batches
-        self.timetable = Timetable(
-            self.buffers, data, batches, job.shuffle, places, job.recorded
-        )
+        self.timetable = Timetable(self.buffers, data, batches, job.shuffle, places, job.recorded)
         step = RecordedStep if job.recorded else FunctionalStep
         self.step = step(self.buffers, data, self.timetable, batches)
 

@@ -113,7 +113,8 @@ class Objective:
         self.place(theta)
         with np.errstate(all="ignore"):
             if self._plan is None:
-                self._differentiate(self._data, *self._views(), self._loss)
+                p, s, g = self._views()
+                self._differentiate(self._data, p, s, g, self._loss)
             else:
                 self._plan.run(0, 1)
             weights = self._mask * theta
@@ -140,7 +141,8 @@ class Objective:
         """The whole evaluation as one native call."""
         plan = self._network.backend.plan()
         data = tuple(plan.symbol(array) for array in self._data)
-        self._differentiate(data, *map(plan.symbols, self._views()), plan.symbol(self._loss))
+        p, s, g = map(plan.symbols, self._views())
+        self._differentiate(data, p, s, g, plan.symbol(self._loss))
         plan.finish()
         return plan
 

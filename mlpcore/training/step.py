@@ -47,7 +47,7 @@ class Step(ABC):
         """For each member whether all its parameters and statistics are finite numbers."""
 
     @abstractmethod
-    def gradient_norm(self) -> np.ndarray:
+    def gradient_norm(self) -> Any:
         """The 2-norm of the last gradient on the host, ``()`` or ``(E,)``; after `finite`."""
 
     def gather(self, x: Any, target: Any, weight: Any, index: Any) -> tuple[Any, Any, Any]:
@@ -126,7 +126,7 @@ class FunctionalStep(Step):
         """For each member whether all its parameters and statistics are finite numbers."""
         return self.buffers.finite()
 
-    def gradient_norm(self) -> np.ndarray:
+    def gradient_norm(self) -> Any:
         """The 2-norm of the last gradient on the host, ``()`` or ``(E,)``."""
         norm = gradient_norm(self.gradient, self.buffers.theta, None)
         return self.buffers.network.backend.to_numpy(norm)
@@ -170,7 +170,7 @@ class RecordedStep(Step):
 
     def __init__(self, buffers: Buffers, data: Data, timetable: Timetable, batches: Batches):
         super().__init__(buffers, data, timetable, batches)
-        self._full = self._record(batches.size) if batches.full else None
+        self._full = self._record(batches.size)
         self._last = self._record(batches.last) if batches.last else None
         self._kept = [array for array in buffers.values if array.shape[-1]]
         shape = (1 + len(self._kept), *self.gradient.shape[:-1])
@@ -181,13 +181,15 @@ class RecordedStep(Step):
     def run(self, first: int, last: int, active: np.ndarray) -> np.ndarray:
         """Steps ``first`` to ``last - 1``; for each member -1, or the step it stopped at."""
         full = self.batches.full
-        if self._last is None or last <= full:
-            return self._full.run(first, last, active)
-        if self._full is None or first >= full:
-            return self._last.run(full, full + 1, active)
-        stopped = self._full.run(first, full, active)
-        tail = self._last.run(full, full + 1, active & (stopped < 0))
-        return np.where(stopped < 0, tail, stopped)
+        stopped: np.ndarray
+        if first < full:
+            stopped = self._full.run(first, min(last, full), active)
+        else:
+            stopped = np.full(active.shape, -1)
+        if self._last is not None and last > full:
+            tail = self._last.run(full, full + 1, active & (stopped < 0))
+            stopped = np.where(stopped < 0, tail, stopped)
+        return stopped
 
     def finite(self) -> np.ndarray:
         """For each member whether all its parameters and statistics are finite numbers."""
@@ -195,7 +197,7 @@ class RecordedStep(Step):
         # A norm of finite numbers may overflow; only then is it worth a look at each of them.
         return self._everyone if np.isfinite(self._norms[1:]).all() else self.buffers.finite()
 
-    def gradient_norm(self) -> np.ndarray:
+    def gradient_norm(self) -> Any:
         """The 2-norm of the last gradient on the host, ``()`` or ``(E,)``, by `finite`."""
         return self._norms[0]
 
