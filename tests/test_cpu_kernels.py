@@ -385,6 +385,8 @@ class TestRefusals:
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
+# JAX, where a test before has loaded it, warns of every fork.
+@pytest.mark.filterwarnings("ignore:os.fork:RuntimeWarning")
 def test_works_after_a_fork(rng: Any) -> None:
     x = rng.normal(size=(600, 600))
     out = np.empty_like(x)

@@ -115,6 +115,12 @@ def test_the_interpreter_runs_on_meanwhile(
         pytest.skip("there are no compiled kernels, and NumPy lets go of the interpreter by itself")
     X = np.zeros((12_288 if members is None else 3_072, 256), dtype=np.float32)
     net.predict(X)
+    # A machine may keep a thread waiting for reasons of its own, but not each time.
+    assert min(_longest_gap(net, X) for _ in range(5)) < 0.7
+
+
+def _longest_gap(net: mc.MLP, X: np.ndarray) -> float:
+    """How long a counting thread stands still while another predicts, as a share of that time."""
     done, gaps, turns = threading.Event(), [0.0], [0]
 
     def count() -> None:
@@ -132,5 +138,4 @@ def test_the_interpreter_runs_on_meanwhile(
     taken = time.perf_counter() - start
     done.set()
     counter.join()
-    assert turns[0] > 1000
-    assert gaps[0] < 0.7 * taken
+    return gaps[0] / taken if turns[0] > 1000 else 1.0

@@ -21,6 +21,7 @@ from mlpcore.backend.extras import require
 from mlpcore.io.files import StrPath, brief, check_readable, write_atomically
 from mlpcore.io.preprocessing import Preprocessing
 from mlpcore.network import Network
+from mlpcore.network.configuration import DTYPES
 from mlpcore.version import __version__
 
 #: The version of what the metadata says; raised when older libraries could not read it rightly.
@@ -121,6 +122,8 @@ def _read(path: StrPath) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
             )
         with _damage(path, "its contents are not whole"):
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            if any(tensor.dtype.name not in DTYPES for tensor in tensors.values()):
+                raise ValueError(f"a tensor is none of {', '.join(DTYPES)}")
             if description[CHECKSUM] != checksum(description, tensors):
                 raise ValueError("the checksum is another")
             if description["format"] != FORMAT:
