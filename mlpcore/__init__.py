@@ -7,6 +7,8 @@ Written once against the Python array API standard; fused kernels where they exi
 MLP([784, 256, 10], activation='relu', output='softmax', dtype='float32', backend='cpu')
 """
 
+from typing import TYPE_CHECKING, Any
+
 from mlpcore import functions
 from mlpcore.mlp import MLP, load
 from mlpcore.testing import check_gradients
@@ -15,6 +17,7 @@ from mlpcore.training import (
     Adagrad,
     Adam,
     AdamW,
+    Checkpoint,
     DivergenceError,
     EarlyStopping,
     Epoch,
@@ -24,12 +27,16 @@ from mlpcore.training import (
 )
 from mlpcore.version import __version__
 
+if TYPE_CHECKING:
+    from mlpcore.experiments import plan_sweep, sweep
+
 __all__ = [
     "MLP",
     "SGD",
     "Adagrad",
     "Adam",
     "AdamW",
+    "Checkpoint",
     "DivergenceError",
     "EarlyStopping",
     "Epoch",
@@ -39,5 +46,16 @@ __all__ = [
     "check_gradients",
     "functions",
     "load",
+    "plan_sweep",
     "schedules",
+    "sweep",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """What is loaded at its first use, to keep the import light."""
+    if name in ("plan_sweep", "sweep"):
+        from mlpcore import experiments
+
+        return getattr(experiments, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -10,7 +10,7 @@ import numpy as np
 
 from mlpcore import training
 from mlpcore.network import Network
-from mlpcore.training import Callback, EarlyStopping, History, Optimizer, State
+from mlpcore.training import Callback, Checkpoint, EarlyStopping, History, Optimizer, State
 from mlpcore.training.progress import Progress
 
 if TYPE_CHECKING:
@@ -24,8 +24,10 @@ class MLP(Network):
     and the output's link turns them into predictions.
 
     Args:
-        sizes: inputs, hidden widths and outputs, such as ``[784, 256, 10]``.
-        activation: of the hidden layers: one name, or one for each. Parameters go in brackets,
+        sizes: inputs, hidden widths and outputs, such as ``[784, 256, 10]``; a hidden width may be
+            a list with one a member, ``[784, [64, 256], 10]``.
+        activation: of the hidden layers: one name, or a list with one for each; a NumPy array of
+            names gives each member its own. Parameters go in brackets,
             ``"leaky_relu(negative_slope=0.2)"``. See `mlpcore.functions.activations`.
         output: the link: ``"softmax"`` for classes, ``"sigmoid"`` for independent yes or no,
             ``"identity"`` for values, ``"exponential"`` for counts.
@@ -33,7 +35,9 @@ class MLP(Network):
             ``"huber(delta=1.0)"``. Every loss works on the logits.
         init: ``"auto"`` by activation, or a name such as ``"he_normal"`` or ``"normal(std=0.1)"``.
             See `mlpcore.functions.initializers`.
-        normalization: ``None``, ``"batch"`` or ``"layer"``, between affine map and activation.
+        init_scale: multiplies the initial weights; one number, or an array with one a member.
+        normalization: ``None``, ``"batch"`` or ``"layer"``, between affine map and activation;
+            ``"layer"`` takes one width for all members.
         dropout: the rate in [0, 1), one number, a list with one a hidden layer, or a NumPy array
             with one a member.
         label_smoothing: in [0, 1), for the softmax; one number, or an array with one a member.
@@ -42,6 +46,9 @@ class MLP(Network):
         backend: ``"cpu"``, ``"gpu"``, ``"gpu:1"`` or ``"auto"``; or an array library's namespace.
         seed: keys every random draw; for a stack also one seed a member, which then draws what a
             single network with that seed draws. ``(seed, member)`` names one member of a stack.
+
+    Where a text holds a number, as in ``"huber(delta=0.5)"``, a list in its place has one value a
+    member: ``"huber(delta=[0.5, 1.0])"``.
 
     Raises:
         ValueError: for impossible sizes, rates or names; the message lists the known ones.
@@ -74,6 +81,7 @@ class MLP(Network):
         early_stopping: EarlyStopping | int | None = None,
         callbacks: Iterable[Callback] = (),
         progress: Progress = "auto",
+        checkpoint: Checkpoint | str | os.PathLike[str] | None = None,
         state: State | None = None,
     ) -> History:
         """Train in mini-batches.
@@ -96,6 +104,8 @@ class MLP(Network):
             early_stopping: a patience in epochs, or `mlpcore.EarlyStopping`.
             callbacks: each called with an `mlpcore.Epoch`; ``True`` ends the training.
             progress: a bar always, never, or with ``"auto"`` where somebody watches.
+            checkpoint: a directory for the run, or an `mlpcore.Checkpoint`. The same call goes
+                on where a run was cut off, in the same bits; one that has ended returns at once.
             state: a `mlpcore.training.State` to go on from, in place of an optimizer; ``epochs``
                 more are trained, and the state is where they end.
 
@@ -124,6 +134,7 @@ class MLP(Network):
             early_stopping=early_stopping,
             callbacks=callbacks,
             progress=progress,
+            checkpoint=checkpoint,
             state=state,
         )
 

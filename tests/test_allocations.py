@@ -12,9 +12,10 @@ import pytest
 
 import mlpcore as mc
 from mlpcore.training.batches import batches
+from mlpcore.training.crew import Crew, Job
 from mlpcore.training.data import Data
 from mlpcore.training.state import State
-from mlpcore.training.step import RecordedStep
+from mlpcore.training.step import Step
 from mlpcore.training.timetable import Timetable
 
 STEPS = 1000
@@ -22,16 +23,17 @@ STEPS = 1000
 FEW_BYTES = 4096
 
 
-def recorded_step(**settings: Any) -> tuple[RecordedStep, Timetable, State]:
+def recorded_step(**settings: Any) -> tuple[Step, Timetable, State]:
     network = mc.MLP([20, 33, 17, 5], **settings)
     if not network.backend.records:
         pytest.skip("there are no compiled kernels to replay a step")
     numbers = np.random.default_rng(0)
-    cut = batches(70, 32)
     data = Data(*network.prepare(numbers.standard_normal((70, 20)), numbers.integers(0, 5, 70)))
     state = State(network, mc.Adam(1e-3))
-    timetable = Timetable(state, data, cut, shuffle=True)
-    return RecordedStep(state, data, timetable, cut), timetable, state
+    job = Job(data, None, batches(70, 32), shuffle=True, recorded=True)
+    crew = Crew(state, job, np.arange(network.members or 1))
+    crew.timetable.lay_out(state)
+    return crew.step, crew.timetable, state
 
 
 def resident_bytes() -> int:
@@ -50,7 +52,6 @@ def resident_bytes() -> int:
 )
 def test_a_steady_step_allocates_nothing(settings: dict[str, Any]) -> None:
     step, timetable, state = recorded_step(**settings)
-    timetable.lay_out()
     epoch = timetable.losses.shape[0]
 
     def replay() -> None:
@@ -72,7 +73,6 @@ def test_a_steady_step_allocates_nothing(settings: dict[str, Any]) -> None:
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="needs Linux's /proc")
 def test_resident_memory_stays() -> None:
     step, timetable, state = recorded_step()
-    timetable.lay_out()
     epoch = timetable.losses.shape[0]
     for _ in range(STEPS // epoch):
         step.run(0, epoch, state.active)

@@ -164,7 +164,7 @@ def test_one_value_per_member(schedule: Schedule) -> None:
         rates = schedule(epoch)
         assert isinstance(rates, np.ndarray)
         assert rates.dtype == np.float64
-        assert rates.tolist() == [schedule.member(0)(epoch), schedule.member(1)(epoch)]
+        assert rates.tolist() == [schedule.select(0)(epoch), schedule.select(1)(epoch)]
 
 
 @pytest.mark.parametrize(

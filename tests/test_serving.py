@@ -69,7 +69,7 @@ def test_many_threads_whose_products_are_the_blass() -> None:
 @pytest.mark.parametrize("kind", ["single", "stack"])
 def test_many_threads_call_by_call(kind: str) -> None:
     net = mc.MLP(**NETWORKS[kind])
-    net.inference = inference.FunctionalInference()
+    net.inference = inference.FunctionalInference(net)
     hammer(net)
 
 
@@ -109,10 +109,10 @@ def test_the_interpreter_runs_on_meanwhile(
     members: int | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """While one thread predicts in one native call, another is never kept waiting for its end."""
+    monkeypatch.setattr(inference, "RECORDED_BYTES", 1 << 40)
     net = mc.MLP([256, 512, 512, 10], members=members)
     if not net.backend.records:
         pytest.skip("there are no compiled kernels, and NumPy lets go of the interpreter by itself")
-    monkeypatch.setattr(inference, "RECORDED_BYTES", 1 << 40)
     X = np.zeros((12_288 if members is None else 3_072, 256), dtype=np.float32)
     net.predict(X)
     done, gaps, turns = threading.Event(), [0.0], [0]

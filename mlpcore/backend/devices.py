@@ -30,7 +30,11 @@ class Backend:
 
     def asarray(self, values: Any, dtype: str) -> Array:
         """``values`` as an array of this backend; no copy where none is needed."""
-        return self.xp.asarray(values, dtype=getattr(self.xp, dtype), device=self.device)
+        array = self.xp.asarray(values, dtype=getattr(self.xp, dtype), device=self.device)
+        if self.xp is np and not array.flags.aligned:
+            # Memory that came over a network or out of a file; kernels take no such address.
+            return array.copy()
+        return array
 
     def holds(self, values: Any) -> bool:
         """Whether ``values`` is an array that this backend's library has and NumPy has not."""

@@ -9,10 +9,12 @@ from rich.console import Console
 from rich.text import Text
 from typer.core import TyperGroup
 
+from mlpcore.cli.bench import bench
 from mlpcore.cli.check import check
 from mlpcore.cli.export import export
 from mlpcore.cli.info import info
 from mlpcore.cli.predict import predict
+from mlpcore.cli.sweep import sweep
 from mlpcore.cli.train import train
 from mlpcore.cli.usage import UsageError
 
@@ -67,5 +69,5 @@ def describe(
     """Multilayer perceptrons with hand-derived gradients, on the CPU and the GPU."""
 
 
-for command in (train, predict, export, check, info):
+for command in (train, sweep, predict, export, bench, check, info):
     app.command()(command)

@@ -109,7 +109,7 @@ def train_on(backend: str, examples: Examples, settings: Settings) -> Run:
         progress=False if settings.quiet else "auto",
     )
     seconds = time.perf_counter() - start
-    return Run(backend, network, history, seconds, _quality(network, examples))
+    return Run(backend, network, history, seconds, quality(network, examples))
 
 
 def measure(examples: Examples) -> str:
@@ -137,7 +137,8 @@ def _figures(loss: float, metrics: dict[str, Any]) -> str:
     return "  ".join(f"{name} {value}" for name, value in words.items())
 
 
-def _quality(network: MLP, examples: Examples) -> dict[str, str]:
+def quality(network: MLP, examples: Examples) -> dict[str, str]:
+    """How good a network is on the held-out part, in words."""
     X, y = examples.held_out
     outputs = to_numpy(network.predict(X))
     target = examples.preprocessing.target

@@ -11,6 +11,8 @@ from pathlib import Path
 
 StrPath = str | os.PathLike[str]
 
+#: How the name of a file ends that is not whole yet.
+TEMPORARY = ".tmp"
 #: A message that quotes more of a file than this helps nobody.
 LONGEST = 300
 
@@ -46,7 +48,7 @@ def write_atomically(path: StrPath, contents: bytes) -> None:
         raise FileExistsError(f"{path}: got a FIFO or a device, expected a file to replace")
     if not path.parent.is_dir():
         raise FileNotFoundError(f"{path}: got no directory {str(path.parent)!r}; make it first")
-    temporary = path.with_name(f".{path.name[:32]}.{secrets.token_hex(8)}.tmp")
+    temporary = path.with_name(f".{path.name[:32]}.{secrets.token_hex(8)}{TEMPORARY}")
     try:
         with temporary.open("xb") as file:
             file.write(contents)
@@ -60,6 +62,17 @@ def write_atomically(path: StrPath, contents: bytes) -> None:
             fault.filename = str(path)
         raise
     _flush_directory(path.parent)
+
+
+def remove_leftovers(directory: Path, names: str) -> None:
+    """Remove what a killed process left of files that it was writing.
+
+    Args:
+        directory: where it wrote.
+        names: a pattern of the files' own names; nobody may be writing such files now.
+    """
+    for path in directory.glob(f".{names}.*{TEMPORARY}"):
+        path.unlink(missing_ok=True)
 
 
 def _flush_directory(directory: Path) -> None:

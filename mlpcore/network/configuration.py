@@ -45,6 +45,11 @@ class Configuration:
 
     def __post_init__(self) -> None:
         members = None if self.members is None else whole_number("members", self.members)
+        if np.ndim(self.loss):
+            raise ValueError(
+                f"got losses {' and '.join(map(str, self.loss))}, expected one for all members; "
+                'its parameters may differ, as in "huber(delta=[0.5, 1.0])"'
+            )
         own = {name: by_member.revived(getattr(self, name)) for name in OWN}
         own["init_scale"] = at_least_0("init_scale", own["init_scale"])
         own["label_smoothing"] = _checked_smoothing(own["label_smoothing"], self.output)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -32,7 +31,13 @@ Piece = tuple[int, int, Array]
 
 
 class Inference(ABC):
-    """A way to compute outputs, some rows at a time."""
+    """A way to compute outputs, some rows at a time.
+
+    Attributes:
+        most: the rows of a piece, at most.
+    """
+
+    most: int
 
     @abstractmethod
     def pieces(self, network: Network, x: Array, *, link: bool) -> Iterator[Piece]:
@@ -42,57 +47,53 @@ class Inference(ABC):
 class FunctionalInference(Inference):
     """Call by call, on every array library."""
 
+    def __init__(self, network: Network):
+        self.most = max(PIECE_BYTES // _bytes_of_a_row(network), 1)
+
     def pieces(self, network: Network, x: Array, *, link: bool) -> Iterator[Piece]:
         """Pieces as long as the memory allows."""
-        length = max(PIECE_BYTES // _bytes_of_a_row(network), 1)
+        views = network.values.views, network.statistics.views
         rows = x.shape[-2]
-        for first in range(0, rows, length):
-            last = min(first + length, rows)
+        for first in range(0, rows, self.most):
+            last = min(first + self.most, rows)
             part = x[..., first:last, :]
             part = converted("X", part, network.backend, network.dtype, first=first)
-            views = network.values.views, network.statistics.views
             yield first, last, _outputs(network, part, *views, link)
 
 
 class RecordedInference(Inference):
     """By passes that were recorded once for a few lengths and are replayed."""
 
-    def __init__(self) -> None:
+    def __init__(self, network: Network):
+        row, shares = _bytes_of_a_row(network), min(network.members or 1, SHARING)
+        rows = max(RECORDED_BYTES * shares // row, min(FEW_ROWS, PIECE_BYTES // row), 1)
+        self.most = LENGTHS[bisect_right(LENGTHS, rows) - 1]
         self._idle: dict[Any, list[RecordedPass]] = {}
 
     def pieces(self, network: Network, x: Array, *, link: bool) -> Iterator[Piece]:
         """Pieces of the lengths that passes are recorded for; the last may be a little shorter."""
-        rows, most, first = x.shape[-2], _longest(network), 0
+        rows, first = x.shape[-2], 0
         while first < rows:
-            length = _length(min(rows - first, most))
+            length = _length(min(rows - first, self.most))
             last = min(first + length, rows)
-            with self._lent(network, length, len(x.shape) > 2, link) as recorded:
+            idle = self._idle.setdefault((length, len(x.shape), link), [])
+            try:
+                recorded = idle.pop()  # nobody else's until it is put back
+            except IndexError:
+                recorded = RecordedPass(network, length, x.shape[:-2], link)
+            try:
                 recorded.read(network, x[..., first:last, :], first)
                 yield first, last, recorded.run()[..., : last - first, :]
+            finally:
+                idle.append(recorded)
             first = last
-
-    @contextmanager
-    def _lent(
-        self, network: Network, length: int, stacked: bool, link: bool
-    ) -> Iterator[RecordedPass]:
-        """A pass that nobody else uses meanwhile; it waits for the next caller afterwards."""
-        idle = self._idle.setdefault((length, stacked, link), [])
-        try:
-            recorded = idle.pop()
-        except IndexError:
-            recorded = RecordedPass(network, length, stacked, link)
-        try:
-            yield recorded
-        finally:
-            idle.append(recorded)
 
 
 class RecordedPass:
     """A forward pass over a number of rows, bound to memory of its own."""
 
-    def __init__(self, network: Network, rows: int, stacked: bool, link: bool):
+    def __init__(self, network: Network, rows: int, lead: tuple[int, ...], link: bool):
         plan = network.backend.plan()
-        lead = (network.members,) if stacked and network.members else ()
         self._x = network.backend.zeros((*lead, rows, network.sizes[0]), network.dtype)
         views = plan.symbols(network.values.views), plan.symbols(network.statistics.views)
         self._y = _outputs(network, plan.symbol(self._x), *views, link).array
@@ -103,8 +104,11 @@ class RecordedPass:
         """Take rows in, converted and checked; the first of them is row ``first`` of all."""
         place = self._x[..., : x.shape[-2], :]
         backend, dtype = network.backend, network.dtype
-        with np.errstate(over="ignore"):
-            place[...] = x if isinstance(x, np.ndarray) else backend.asarray(x, dtype)
+        if x.dtype == place.dtype:
+            place[...] = x
+        else:
+            with np.errstate(over="ignore"):
+                place[...] = x if isinstance(x, np.ndarray) else backend.asarray(x, dtype)
         check_finite("X", place, backend, dtype, first=first)
 
     def run(self) -> Array:
@@ -122,13 +126,6 @@ def _bytes_of_a_row(network: Network) -> int:
     """The activations of a row: each layer's before and behind its function."""
     size = 4 if network.dtype == "float32" else 8
     return 2 * sum(widest(network.sizes)) * (network.members or 1) * size
-
-
-def _longest(network: Network) -> int:
-    """The length of most pieces of a long input."""
-    row, shares = _bytes_of_a_row(network), min(network.members or 1, SHARING)
-    rows = max(RECORDED_BYTES * shares // row, min(FEW_ROWS, PIECE_BYTES // row), 1)
-    return LENGTHS[bisect_right(LENGTHS, rows) - 1]
 
 
 def _length(rows: int) -> int:

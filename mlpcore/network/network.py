@@ -48,9 +48,9 @@ class Network(Holding):
 
     def _own(self, parameters: Array, statistics: Array) -> None:
         super()._own(parameters, statistics)
-        self.inference: Inference = (
-            RecordedInference() if self.backend.records else FunctionalInference()
-        )
+        recorded = self.backend.records
+        way = RecordedInference if recorded else FunctionalInference
+        self.inference: Inference = way(self)
 
     def propagate(
         self, x: Array, p: Sequence[Views], s: Sequence[Views], run: Pass
@@ -70,7 +70,7 @@ class Network(Holding):
             dz = layer.backward(dz, kept, own, gradient, run)
 
     def forward(self, X: Any) -> Array:
-        """The logits, ``(..., n, n_out)``, computed in pieces of bounded memory.
+        """The logits, ``(..., n, n_out)``; as `predict`, but without the link.
 
         Raises:
             ValueError, TypeError: for features that do not fit, or that are too large to compute
@@ -80,6 +80,9 @@ class Network(Holding):
 
     def predict(self, X: Any, *, reduce: str | None = None) -> Array:
         """The output activations: probabilities or values, ``(..., n, n_out)``.
+
+        A long input is converted and computed piece by piece, in bounded memory beside the output.
+        Any number of threads may predict with one network while nobody changes it.
 
         Args:
             X: features ``(n, n_features)``; for a stack also ``(E, n, n_features)``.

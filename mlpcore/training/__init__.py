@@ -2,6 +2,7 @@
 
 from mlpcore.training import schedules
 from mlpcore.training.callbacks import Callback
+from mlpcore.training.checkpoint import Checkpoint
 from mlpcore.training.early_stopping import EarlyStopping
 from mlpcore.training.errors import DivergenceError
 from mlpcore.training.fit import fit
@@ -15,6 +16,7 @@ __all__ = [
     "Adam",
     "AdamW",
     "Callback",
+    "Checkpoint",
     "DivergenceError",
     "EarlyStopping",
     "Epoch",

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from mlpcore.backend.dispatch import Array
+from mlpcore.backend.dispatch import Array, namespace
 from mlpcore.functions.gather import gather_rows, gather_values
 from mlpcore.network import Network
 from mlpcore.network.inputs import check_some_weight
@@ -34,6 +34,18 @@ class Data:
     def count(self) -> int:
         """How many examples each network has."""
         return int(self.x.shape[-2] if self.rows is None else self.rows.shape[-1])
+
+    def select(self, places: np.ndarray) -> Data:
+        """The same for some members of a stack; what all share stays shared."""
+        xp = namespace(self.x)
+        index = xp.asarray(places, device=self.x.device)
+
+        def own(array: Array | None, axes: int) -> Array | None:
+            shared = array is None or array.ndim < axes
+            return array if shared else xp.take(array, index, axis=0)
+
+        rows = self.rows if self.rows is None or self.rows.ndim < 2 else self.rows[places]
+        return Data(own(self.x, 3), own(self.target, 3), own(self.weight, 2), rows)
 
 
 def prepare(

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from mlpcore.backend.checks import whole_number
+from mlpcore.training.buffers import copy_members
 from mlpcore.training.history import Epoch
-from mlpcore.training.state import State, copy_members
+from mlpcore.training.memory import Memory, joined
+from mlpcore.training.state import State
 
 
 @dataclass(frozen=True)
@@ -69,8 +72,14 @@ class Watch:
         self._first = state.epochs
         self._best = np.full(members, np.inf)
         self._waited = np.zeros(members, dtype=int)
-        self._kept = state.snapshot()[:2]
-        self.best_epoch = np.zeros(members, dtype=int)
+        self._kept = state.buffers.snapshot()[:2]
+        self._epoch = np.zeros(members, dtype=int)
+
+    @property
+    def best(self) -> Any:
+        """The epoch of each member's best figure: a number, or ``(E,)`` for a stack."""
+        single = self._state.network.members is None
+        return int(self._epoch[0]) if single else self._epoch.copy()
 
     def observe(self, epoch: Epoch) -> None:
         """Note an epoch; members that waited too long are no longer active."""
@@ -78,11 +87,26 @@ class Watch:
         improved = (figure < self._best - self._rule.min_delta) & self._state.active
         self._best = np.where(improved, figure, self._best)
         self._waited = np.where(improved, 0, self._waited + 1)
-        self.best_epoch[improved] = epoch.index - self._first
-        copy_members(self._state.buffers[:2], self._kept, improved)
+        self._epoch[improved] = epoch.index - self._first
+        copy_members(self._state.buffers.values, self._kept, improved)
         self._state.active &= self._waited < self._rule.patience
 
     def restore(self) -> None:
         """Give every member its best parameters back."""
         ever = np.isfinite(self._best)
-        copy_members(self._kept, self._state.buffers[:2], ever)
+        copy_members(self._kept, self._state.buffers.values, ever)
+
+    def memory(self) -> Memory:
+        """What was best so far, and when, copied to the host."""
+        to_numpy = self._state.network.backend.to_numpy
+        own = {"best": self._best, "waited": self._waited, "epoch": self._epoch}
+        kept = {str(place): np.array(to_numpy(array)) for place, array in enumerate(self._kept)}
+        return {**{name: value.copy() for name, value in own.items()}, **joined(kept=kept)}
+
+    def recall(self, memory: Memory) -> None:
+        """Take over what `memory` gave."""
+        self._best, self._waited = memory["best"], memory["waited"]
+        self._epoch = memory["epoch"]
+        network = self._state.network
+        for place, array in enumerate(self._kept):
+            array[...] = network.backend.asarray(memory[f"kept.{place}"], network.dtype)

@@ -22,3 +22,13 @@ class DivergenceError(ArithmeticError):
         self.epoch = epoch
         self.step = step
         self.history = history
+
+
+def what_happened(epoch: int, step: int, rate: float) -> str:
+    """Where training diverged, why that is likely, and what to do."""
+    return (
+        f"training diverged in epoch {epoch}, step {step}: the loss or an update was NaN or "
+        f"infinite at learning rate {rate:g}; the last finite parameters are kept. Likely the "
+        "learning rate is too large or the features are not scaled: lower the rate, "
+        "standardise X, or set clip_norm in the optimizer"
+    )

@@ -62,7 +62,7 @@ def _logits(network: Network, data: Data) -> tuple[Any, Any, Any]:
     if data.rows is None:
         return network.infer(data.x), data.target, data.weight
     backend = network.backend
-    row = data.x.shape[-1] * (data.rows.size // data.count) * data.x.dtype.itemsize
+    row = data.x.shape[-1] * (network.members or 1) * np.dtype(network.dtype).itemsize
     piece = max(PIECE_BYTES // row, 1)
     logits = [
         network.infer(gather_rows(data.x, backend.asarray(data.rows[..., i : i + piece], "int64")))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
@@ -11,9 +12,12 @@ from mlpcore.network import Network
 from mlpcore.network.inputs import weights
 from mlpcore.training.batches import batches
 from mlpcore.training.callbacks import Callback
+from mlpcore.training.checkpoint import Checkpoint, Keeper
+from mlpcore.training.crew import Job
 from mlpcore.training.data import Data, part_of, prepare
 from mlpcore.training.early_stopping import EarlyStopping
 from mlpcore.training.evaluate import metric_names
+from mlpcore.training.fingerprint import fingerprint
 from mlpcore.training.history import History
 from mlpcore.training.optimizers import Adam, Optimizer
 from mlpcore.training.optimizers import optimizer as find_optimizer
@@ -40,6 +44,7 @@ def fit(
     early_stopping: EarlyStopping | int | None = None,
     callbacks: Iterable[Callback] = (),
     progress: Progress = "auto",
+    checkpoint: Checkpoint | str | os.PathLike[str] | None = None,
     state: State | None = None,
     recorded: bool | None = None,
 ) -> History:
@@ -65,16 +70,16 @@ def fit(
     stopping = _stopping(early_stopping, validation is not None)
     if stopping is not None:
         names = (*names, *_monitored(network, stopping, validation is not None))
+    names = tuple(dict.fromkeys(names))
+    recorded = network.backend.records if recorded is None else recorded
+    job = Job(data, validation, batches(data.count, batch_size), shuffle, recorded)
     trainer = Trainer(
         state,
-        data,
-        batches(data.count, batch_size),
-        shuffle=shuffle,
-        validation=validation,
-        metrics=tuple(dict.fromkeys(names)),
+        job,
+        metrics=names,
         stopping=stopping,
         callbacks=tuple(callbacks),
-        recorded=network.backend.records if recorded is None else recorded,
+        keeper=_keeper(checkpoint, state, job, names, stopping),
     )
     return trainer.run(epochs, progress)
 
@@ -131,3 +136,17 @@ def _monitored(network: Network, stopping: EarlyStopping, validation: bool) -> t
             "monitor another figure"
         )
     return names
+
+
+def _keeper(
+    given: Checkpoint | str | os.PathLike[str] | None,
+    state: State,
+    job: Job,
+    metrics: tuple[str, ...],
+    stopping: EarlyStopping | None,
+) -> Keeper | None:
+    """A path alone means a checkpoint after every epoch."""
+    if given is None:
+        return None
+    rule = given if isinstance(given, Checkpoint) else Checkpoint(given)
+    return Keeper(rule, fingerprint(state, job, metrics, stopping), job.batches.steps)

@@ -8,11 +8,15 @@ from typing import Any
 import numpy as np
 
 from mlpcore.network import Network
+from mlpcore.training.memory import Memory, part
 
 
 @dataclass(frozen=True)
 class Epoch:
     """One epoch's figures; for a stack each is an array ``(E,)``.
+
+    A member that trains no more has no loss, learning rate and gradient norm, which are NaN; of the
+    figures that are measured after the epoch it keeps the last.
 
     Attributes:
         index: from 0, counted on where a training goes on from a state.
@@ -35,6 +39,10 @@ class Epoch:
     gradient_norm: Any
     seconds: float
     network: Network = field(repr=False)
+
+
+_LISTS = ("loss", "validation_loss", "learning_rate", "gradient_norm", "seconds")
+_METRICS = ("metrics", "validation_metrics")
 
 
 @dataclass
@@ -77,6 +85,29 @@ class History:
         self.gradient_norm.append(epoch.gradient_norm)
         self.seconds.append(epoch.seconds)
 
+    def memory(self) -> Memory:
+        """All lists as arrays, and who diverged when."""
+        every = {
+            **{name: getattr(self, name) for name in _LISTS},
+            **{f"{kind}.{name}": own for kind in _METRICS for name, own in self._of(kind).items()},
+        }
+        diverged = np.array(sorted(self.diverged.items()), dtype=np.int64).reshape(-1, 2)
+        arrays = {name: np.array(own, dtype=np.float64) for name, own in every.items()}
+        return {**arrays, "diverged": diverged}
+
+    def recall(self, memory: Memory) -> None:
+        """Take over what `memory` gave."""
+        for name in _LISTS:
+            setattr(self, name, _listed(memory[name]))
+        for kind in _METRICS:
+            own = {name: _listed(array) for name, array in part(memory, kind).items()}
+            setattr(self, kind, own)
+        self.diverged = {int(member): int(epoch) for member, epoch in memory["diverged"]}
+
+    def _of(self, kind: str) -> dict[str, list[Any]]:
+        own: dict[str, list[Any]] = getattr(self, kind)
+        return own
+
     @property
     def best_epoch(self) -> Any:
         """Where the early stopping's figure, else the validation loss, else the loss was best."""
@@ -90,3 +121,8 @@ class History:
 
     def __len__(self) -> int:
         return len(self.loss)
+
+
+def _listed(array: np.ndarray) -> list[Any]:
+    """Floats for a single network, arrays ``(E,)`` for a stack."""
+    return array.tolist() if array.ndim == 1 else list(array)

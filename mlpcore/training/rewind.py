@@ -5,31 +5,31 @@ from __future__ import annotations
 import numpy as np
 
 from mlpcore.backend.dispatch import Array
-from mlpcore.training.state import State
+from mlpcore.training.buffers import Buffers
 from mlpcore.training.step import Step
 
 
 def rewind(
-    state: State, step: Step, kept: list[Array], failed: np.ndarray, steps: int
+    buffers: Buffers, step: Step, kept: list[Array], failed: np.ndarray, steps: range
 ) -> dict[int, int]:
     """Leave each failed member with the parameters before the first step that broke it.
 
-    Draws and rates are counted, not consumed, so the epoch can be run again from the snapshot
-    ``kept``, now one step at a time, and ends in the same numbers. Only the failed members move.
+    Draws and rates are counted, not consumed, so ``steps`` can be run again from the snapshot
+    ``kept``, now one at a time, and end in the same numbers. Only the failed members move.
 
     Returns:
         For each failed member the step that broke it: its loss was not finite, or the update that
         followed made a parameter so.
     """
     gradient, losses = step.gradient[...] + 0, step.timetable.losses.copy()
-    state.restore(kept, failed)
+    buffers.restore(kept, failed)
     broken: dict[int, int] = {}
     active = failed.copy()
-    for number in range(steps):
-        before = state.snapshot()
+    for number in steps:
+        before = buffers.snapshot()
         stopped = step.run(number, number + 1, active)
-        bad = active & ((stopped >= 0) | ~state.finite())
-        state.restore(before, bad)
+        bad = active & ((stopped >= 0) | ~buffers.finite())
+        buffers.restore(before, bad)
         broken |= dict.fromkeys(map(int, np.flatnonzero(bad)), number)
         active &= ~bad
         if not active.any():

@@ -17,8 +17,8 @@ from mlpcore.functions.gather import gather_rows
 from mlpcore.functions.updates import gradient_norm
 from mlpcore.layers import Pass
 from mlpcore.training.batches import Batches
+from mlpcore.training.buffers import Buffers
 from mlpcore.training.data import Data, gather_targets, gather_weights
-from mlpcore.training.state import State
 from mlpcore.training.timetable import Timetable
 
 
@@ -29,11 +29,11 @@ class Step(ABC):
         gradient: the gradient of the last step, ``(..., P)``.
     """
 
-    def __init__(self, state: State, data: Data, timetable: Timetable, batches: Batches):
-        network = state.network
-        self.state, self.data, self.timetable, self.batches = state, data, timetable, batches
-        self.gradient = network.backend.zeros(tuple(state.theta.shape), network.dtype)
-        common = state.optimizer.common
+    def __init__(self, buffers: Buffers, data: Data, timetable: Timetable, batches: Batches):
+        network = buffers.network
+        self.buffers, self.data, self.timetable, self.batches = buffers, data, timetable, batches
+        self.gradient = network.backend.zeros(tuple(buffers.theta.shape), network.dtype)
+        common = buffers.optimizer.common
         penalised = any(np.any(np.asarray(common[name])) for name in ("l2", "weight_decay"))
         mask = network.layout.mask(("weight",))
         self.mask = network.backend.asarray(mask, network.dtype) if penalised else None
@@ -41,6 +41,14 @@ class Step(ABC):
     @abstractmethod
     def run(self, first: int, last: int, active: np.ndarray) -> np.ndarray:
         """Steps ``first`` to ``last - 1``; for each member -1, or the step it stopped at."""
+
+    @abstractmethod
+    def finite(self) -> np.ndarray:
+        """For each member whether all its parameters and statistics are finite numbers."""
+
+    @abstractmethod
+    def gradient_norm(self) -> np.ndarray:
+        """The 2-norm of the last gradient on the host, ``()`` or ``(E,)``; after `finite`."""
 
     def gather(self, x: Any, target: Any, weight: Any, index: Any) -> tuple[Any, Any, Any]:
         """The rows of a batch: features, targets and weights."""
@@ -57,7 +65,7 @@ class Step(ABC):
         guard: Callable[[Any], None],
     ) -> None:
         """Forward, loss and backward; ``guard`` sees the loss before anything is changed."""
-        network = self.state.network
+        network = self.buffers.network
         run = Pass(training=True, draws=network.identity.keys, step=count)
         x, target, weight = batch
         logits, saved = network.propagate(x, p, s, run)
@@ -70,11 +78,18 @@ class Step(ABC):
         network.backpropagate(dz, saved, p, g, run)
 
     def update(
-        self, theta: Any, gradient: Any, mask: Any, moments: list[Any], rate: Any, count: Any
+        self,
+        theta: Any,
+        gradient: Any,
+        mask: Any,
+        moments: list[Any],
+        rate: Any,
+        count: Any,
+        penalty: Any,
     ) -> None:
-        """The optimizer's rule over the flat buffer, in place."""
-        optimizer = self.state.optimizer
-        common = optimizer.common
+        """The optimizer's rule over the flat buffer, in place; ``penalty`` may replace its L2's."""
+        optimizer = self.buffers.optimizer
+        common = optimizer.common | ({} if penalty is None else {"l2": penalty})
         norm = None
         if common["clip_norm"] is not None:
             norm = gradient_norm(
@@ -107,8 +122,17 @@ class FunctionalStep(Step):
             self._run(step, active, stopped)
         return stopped
 
+    def finite(self) -> np.ndarray:
+        """For each member whether all its parameters and statistics are finite numbers."""
+        return self.buffers.finite()
+
+    def gradient_norm(self) -> np.ndarray:
+        """The 2-norm of the last gradient on the host, ``()`` or ``(E,)``."""
+        norm = gradient_norm(self.gradient, self.buffers.theta, None)
+        return self.buffers.network.backend.to_numpy(norm)
+
     def _run(self, step: int, active: np.ndarray, stopped: np.ndarray) -> None:
-        state, timetable, network = self.state, self.timetable, self.state.network
+        buffers, timetable, network = self.buffers, self.timetable, self.buffers.network
         size = self.batches.size
         index = network.backend.asarray(
             timetable.order[..., step * size : (step + 1) * size], "int64"
@@ -122,52 +146,77 @@ class FunctionalStep(Step):
             stopped[failed] = step
             active[failed] = False
             if not active.all():
-                before.extend(state.snapshot())
+                before.extend(buffers.snapshot())
 
         views = network.values.views, network.statistics.views, network.layout.views(self.gradient)
         count = int(timetable.counts[step])
         self.differentiate(batch, *views, count, None, guard)
-        rate = timetable.rates[step, ...]
+        rate, penalties = timetable.rates[step, ...], timetable.penalties
         self.update(
-            state.theta,
+            buffers.theta,
             self.gradient,
             self.mask,
-            state.moments,
-            float(rate) if rate.ndim == 0 else rate,
+            buffers.moments,
+            _plain(rate),
             count,
+            None if penalties is None else _plain(penalties[step, ...]),
         )
         if before:
-            state.restore(before, ~active)
+            buffers.restore(before, ~active)
 
 
 class RecordedStep(Step):
     """The step recorded once for each batch shape and replayed by the backend."""
 
-    def __init__(self, state: State, data: Data, timetable: Timetable, batches: Batches):
-        super().__init__(state, data, timetable, batches)
+    def __init__(self, buffers: Buffers, data: Data, timetable: Timetable, batches: Batches):
+        super().__init__(buffers, data, timetable, batches)
         self._full = self._record(batches.size) if batches.full else None
         self._last = self._record(batches.last) if batches.last else None
+        self._kept = [array for array in buffers.values if array.shape[-1]]
+        shape = (1 + len(self._kept), *self.gradient.shape[:-1])
+        self._norms = np.zeros(shape, dtype=self.gradient.dtype)
+        self._everyone = np.ones(buffers.network.members or 1, dtype=bool)
+        self._measure = self._record_norms()
 
     def run(self, first: int, last: int, active: np.ndarray) -> np.ndarray:
         """Steps ``first`` to ``last - 1``; for each member -1, or the step it stopped at."""
         full = self.batches.full
-        stopped = np.full(active.shape, -1)
-        if self._full is not None and first < full:
-            stopped = self._full.run(first, min(last, full), active)
-        if self._last is not None and last > full:
-            alive = active & (stopped < 0)
-            tail = self._last.run(full, full + 1, alive)
-            stopped = np.where(stopped < 0, tail, stopped)
-        return stopped
+        if self._last is None or last <= full:
+            return self._full.run(first, last, active)
+        if self._full is None or first >= full:
+            return self._last.run(full, full + 1, active)
+        stopped = self._full.run(first, full, active)
+        tail = self._last.run(full, full + 1, active & (stopped < 0))
+        return np.where(stopped < 0, tail, stopped)
+
+    def finite(self) -> np.ndarray:
+        """For each member whether all its parameters and statistics are finite numbers."""
+        self._measure.run(0, 1, self._everyone)
+        # A norm of finite numbers may overflow; only then is it worth a look at each of them.
+        return self._everyone if np.isfinite(self._norms[1:]).all() else self.buffers.finite()
+
+    def gradient_norm(self) -> np.ndarray:
+        """The 2-norm of the last gradient on the host, ``()`` or ``(E,)``, by `finite`."""
+        return self._norms[0]
+
+    def _record_norms(self) -> Any:
+        """The norms of the gradient, and of all that has to stay finite."""
+        plan = self.buffers.network.backend.plan()
+        for place, array in enumerate((self.gradient, *self._kept)):
+            symbol = plan.symbol(array)
+            gradient_norm(symbol, symbol, None, out=plan.symbol(self._norms[place, ...]))
+        plan.finish()
+        return plan
 
     def _record(self, rows: int) -> Any:
-        state, timetable, network = self.state, self.timetable, self.state.network
+        buffers, timetable, network = self.buffers, self.timetable, self.buffers.network
         plan = network.backend.plan()
         symbol, symbols = plan.symbol, plan.symbols
         index = symbol(timetable.order[..., :rows], self.batches.size * timetable.order.itemsize)
         count = symbol(timetable.counts[0, ...], timetable.counts.strides[0])
         rate = symbol(timetable.rates[0, ...], timetable.rates.strides[0])
         loss = symbol(timetable.losses[0, ...], timetable.losses.strides[0])
+        penalties = timetable.penalties
         data = self.data
         batch = self.gather(symbol(data.x), symbol(data.target), symbol(data.weight), index)
         self.differentiate(
@@ -180,12 +229,17 @@ class RecordedStep(Step):
             plan.stop_if_not_finite,
         )
         self.update(
-            symbol(state.theta),
+            symbol(buffers.theta),
             symbol(self.gradient),
             symbol(self.mask),
-            [symbol(moment) for moment in state.moments],
+            [symbol(moment) for moment in buffers.moments],
             rate,
             count,
+            None if penalties is None else symbol(penalties[0, ...], penalties.strides[0]),
         )
         plan.finish()
         return plan
+
+
+def _plain(values: np.ndarray) -> float | np.ndarray:
+    return float(values) if values.ndim == 0 else values

@@ -91,11 +91,15 @@ class Values:
                     + ", one for each member; set members= of the network to match"
                 )
 
-    def member(self, index: int) -> Self:
-        """The same for one member: each array gives way to its number."""
+    def select(self, members: int | np.ndarray) -> Self:
+        """The same for one member, by its number, or for some, by an array of numbers."""
         return dataclasses.replace(
-            self, **{name: _pick(value, index) for name, value in self._items()}
+            self, **{name: _pick(value, members) for name, value in self._items()}
         )
+
+    def as_json(self) -> dict[str, Any]:
+        """The kind and the hyperparameters, as JSON can hold them."""
+        return {"kind": type(self).__name__} | {n: _plain(v) for n, v in self._items()}
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Values) and self._key() == other._key()
@@ -137,7 +141,13 @@ def _checked(what: str, value: Any, allowed: Range) -> float | np.ndarray | None
     return number(array)
 
 
-def _pick(value: Any, index: int) -> Any:
+def _plain(value: Any) -> Any:
     if isinstance(value, Values):
-        return value.member(index)
-    return value[index] if isinstance(value, np.ndarray) else value
+        return value.as_json()
+    return value.tolist() if isinstance(value, np.ndarray) else value
+
+
+def _pick(value: Any, members: int | np.ndarray) -> Any:
+    if isinstance(value, Values):
+        return value.select(members)
+    return value[members] if isinstance(value, np.ndarray) else value

@@ -22,5 +22,7 @@ def accuracy(predicted: Array, target: Array, sample_weight: Array | None = None
     0.75
     """
     xp = namespace(predicted, target, sample_weight)
-    dtype = xp.float64 if sample_weight is None else sample_weight.dtype
-    return weighted_mean(xp.astype(predicted == target, dtype), sample_weight)
+    right = predicted == target
+    if sample_weight is None:
+        return xp.mean(xp.astype(right, xp.float64), axis=-1)  # exactly 1 where all are right
+    return weighted_mean(xp.astype(right, sample_weight.dtype), sample_weight)

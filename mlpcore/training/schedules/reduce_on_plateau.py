@@ -8,6 +8,7 @@ from typing import Any, Self
 
 import numpy as np
 
+from mlpcore.training.memory import Memory
 from mlpcore.training.schedules.schedule import Schedule
 from mlpcore.training.values import Decay, NonNegative, number
 
@@ -77,12 +78,7 @@ class ReduceOnPlateau(Schedule):
         Raises:
             RuntimeError: before the start.
         """
-        state = self.state
-        if state is None:
-            raise RuntimeError(
-                "got a loss for a schedule that has not started, expected a started one; "
-                "call start() and use what it returns"
-            )
+        state = self._started()
         loss = np.asarray(loss, dtype=np.float64)
         improved = loss < state.best * (1.0 - self.threshold * np.sign(state.best))
         waited = np.where(improved, 0, state.waited + 1)
@@ -91,3 +87,19 @@ class ReduceOnPlateau(Schedule):
         state.best = np.where(improved, loss, state.best)
         state.waited = np.where(drop, 0, waited)
         state.rate = np.where(drop, lower, state.rate)
+
+    def memory(self) -> Memory:
+        """The rates, the best losses and the epochs waited."""
+        return {name: np.array(value) for name, value in vars(self._started()).items()}
+
+    def recall(self, memory: Memory) -> None:
+        """Take over what `memory` gave."""
+        vars(self._started()).update(memory)
+
+    def _started(self) -> Plateau:
+        if self.state is None:
+            raise RuntimeError(
+                "got a loss for a schedule that has not started, expected a started one; "
+                "call start() and use what it returns"
+            )
+        return self.state

@@ -7,6 +7,7 @@ from typing import Any, Self
 
 import numpy as np
 
+from mlpcore.training.memory import Memory
 from mlpcore.training.values import Values
 
 
@@ -28,3 +29,10 @@ class Schedule(Values):
 
     def observe(self, loss: Any) -> None:
         """Take the loss after an epoch, one per member; most schedules pay no heed to it."""
+
+    def memory(self) -> Memory:
+        """What a started schedule remembers, copied."""
+        return {}
+
+    def recall(self, memory: Memory) -> None:
+        """Take over what `memory` gave, in a started schedule."""

@@ -8,6 +8,7 @@ from typing import Any, Self
 
 import numpy as np
 
+from mlpcore.training.memory import Memory
 from mlpcore.training.schedules.constant import Constant
 from mlpcore.training.schedules.schedule import Schedule
 from mlpcore.training.values import NonNegative, Positive, number
@@ -54,3 +55,12 @@ class WarmUp(Schedule):
     def observe(self, loss: Any) -> None:
         """Hand the loss on."""
         self.schedule.observe(loss)
+
+    def memory(self) -> Memory:
+        """That of the other schedule."""
+        memory: Memory = self.schedule.memory()
+        return memory
+
+    def recall(self, memory: Memory) -> None:
+        """Hand the memory on."""
+        self.schedule.recall(memory)
