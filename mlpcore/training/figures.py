@@ -21,15 +21,14 @@ def figures(
 
     A member that trains no more has no loss, rate or gradient, and of the rest what it had last.
     """
-    backend = crew.buffers.network.backend
-    single = state.network.members is None
+    single, working = state.network.members is None, state.active[crew.places]
 
     def spread(values: Any, last: Any = np.nan) -> Any:
-        whole = np.array(np.broadcast_to(np.asarray(last, dtype=np.float64), state.active.shape))
-        working = state.active[crew.places]
-        values = np.broadcast_to(values, working.shape)
-        whole[crew.places[working]] = values[working]
-        return float(whole[0]) if single else whole
+        if single:
+            return float(values) if working[0] else last
+        whole = np.full(state.active.shape, last, dtype=np.float64)
+        whole[crew.places[working]] = np.broadcast_to(values, working.shape)[working]
+        return whole
 
     def spread_all(values: dict[str, Any], last: dict[str, list[Any]]) -> dict[str, Any]:
         return {name: spread(v, *last.get(name, [])[-1:]) for name, v in values.items()}
@@ -52,7 +51,7 @@ def figures(
         metrics=own,
         validation_metrics=validation_metrics,
         learning_rate=spread(timetable.rates[-1]),
-        gradient_norm=spread(backend.to_numpy(norm)),
+        gradient_norm=spread(network.backend.to_numpy(norm)),
         seconds=time.perf_counter() - start,
         network=state.network,
     )

@@ -8,6 +8,7 @@ from mlpcore.backend.random import permutation
 from mlpcore.network import Network
 from mlpcore.training.batches import Batches
 from mlpcore.training.data import Data
+from mlpcore.training.schedules import Constant
 from mlpcore.training.state import State
 
 
@@ -47,7 +48,7 @@ class Timetable:
         if self._shuffle:
             self._reorder(state.epochs)
         steps = self._batches.steps
-        if state.optimizer.constant_rate:
+        if isinstance(state.rate, Constant):
             self.rates[...] = self._rate(state, 0.0)
         else:
             for step in range(steps):

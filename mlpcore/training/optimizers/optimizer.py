@@ -43,11 +43,6 @@ class Optimizer(Values):
         return rate if isinstance(rate, Schedule) else Constant(rate)
 
     @property
-    def constant_rate(self) -> bool:
-        """Whether the learning rate stays the same throughout."""
-        return isinstance(self.schedule, Constant)
-
-    @property
     def common(self) -> dict[str, Any]:
         """The parameters that every rule takes."""
         return {name: getattr(self, name) for name in _COMMON}
