@@ -13,10 +13,10 @@ optimizer goes over, and values are what the layers hold for a batch. A stack of
 with ``rounds = ceil(E / T)``, since each member trains on one processor, or for a single member,
 whose work is cut into parts, ``1 / T``.
 
-The constants were measured on a server, by processor time; they give the steps of twenty shapes from
-4-8-3 to 784-128-10 within 9 % on average. Only their ratios matter here: the choice is the same on a
-machine that is twice as fast throughout. Times that are shown to people come from a measurement, see
-`mlpcore.experiments.estimate`.
+The constants were measured on a server, by processor time; they give the steps of twenty shapes
+from 4-8-3 to 784-128-10 within 9 % on average. Only their ratios matter here: the choice is the
+same on a machine that is twice as fast throughout. Times that are shown to people come from a
+measurement, see `mlpcore.experiments.estimate`.
 """
 
 from __future__ import annotations
