@@ -25,11 +25,10 @@ from mlpcore.training import (
     RMSProp,
     schedules,
 )
+from mlpcore.version import __version__
 
 if TYPE_CHECKING:
     from mlpcore.experiments import plan_sweep, sweep
-
-__version__ = "0.1.0"
 
 __all__ = [
     "MLP",
@@ -43,6 +42,7 @@ __all__ = [
     "Epoch",
     "History",
     "RMSProp",
+    "__version__",
     "check_gradients",
     "functions",
     "load",

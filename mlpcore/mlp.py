@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
-from typing import Any, Self
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
 
 from mlpcore import training
 from mlpcore.network import Network
 from mlpcore.training import Callback, Checkpoint, EarlyStopping, History, Optimizer, State
 from mlpcore.training.progress import Progress
+
+if TYPE_CHECKING:
+    from mlpcore import io
 
 
 class MLP(Network):
@@ -138,6 +143,47 @@ class MLP(Network):
         from mlpcore import io
 
         io.save(self, path)
+
+    def export_onnx(
+        self, path: str | os.PathLike[str], preprocessing: io.Preprocessing | None = None
+    ) -> None:
+        """Write `predict` to an ONNX file, for any length of batch.
+
+        It takes ``X`` and gives ``predictions``, and with a softmax ``labels``. With
+        ``preprocessing``, which `mlpcore.io.load_preprocessing` reads from a model of
+        ``mlpcore train``, it takes the columns of a table instead and gives the target's own labels
+        or unit. See `mlpcore.io.export_onnx`.
+        """
+        from mlpcore import io
+
+        io.export_onnx(self, path, preprocessing)
+
+    def export_python(
+        self, path: str | os.PathLike[str], preprocessing: io.Preprocessing | None = None
+    ) -> None:
+        """Write `forward` and `predict` to one Python file that needs nothing but NumPy.
+
+        With ``preprocessing`` the file has ``predict_table`` too. See `mlpcore.io.export_python`.
+        """
+        from mlpcore import io
+
+        io.export_python(self, path, preprocessing)
+
+    def torch_state_dict(self) -> dict[str, np.ndarray]:
+        """Parameters and running statistics by the names of a ``torch.nn.Sequential``.
+
+        ``module.load_state_dict({name: torch.from_numpy(a) for name, a in state.items()})`` takes
+        them over. See `mlpcore.io.torch_state_dict` for the layers.
+        """
+        from mlpcore import io
+
+        return io.torch_state_dict(self)
+
+    def load_torch_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Take over the parameters and running statistics of such a ``torch.nn.Sequential``."""
+        from mlpcore import io
+
+        io.load_torch_state_dict(self, state)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str], backend: Any = "cpu") -> Self:

@@ -92,6 +92,13 @@ def test_state_survives_json(houses: Table, target: str) -> None:
         {"features": [{"kind": "category", "name": "x", "categories": [1]}], "target": {}},
         {"features": [], "target": {"kind": "classes", "name": "y", "labels": [1, "a"]}},
         {"features": [], "target": {"kind": "classes", "name": "y", "labels": [None]}},
+        {"features": [], "target": {"kind": "classes", "name": "y", "labels": ["a", "a"]}},
+        {"features": [], "target": {"kind": "classes", "name": None, "labels": ["a", "b"]}},
+        {"features": [{"kind": "category", "name": "x", "categories": ["a", "a"]}], "target": {}},
+        {"features": [{"kind": "number", "name": 3, "mean": 0, "deviation": 1}], "target": {}},
+        {"features": [], "target": {"kind": "quantity", "name": "y", "mean": 0, "deviation": []}},
+        {"features": [], "target": {"kind": "quantity", "name": "y", "mean": 0, "deviation": -1}},
+        {"features": [], "target": {"kind": "quantity", "name": "y", "mean": 10**400}},
     ],
 )
 def test_foreign_state_is_refused(state: Any) -> None:

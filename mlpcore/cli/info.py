@@ -25,6 +25,7 @@ PACKAGES = (
     "pandas",
     "pyarrow",
     "safetensors",
+    "onnx",
     "matplotlib",
     "tqdm",
     *(f"cupy-cuda{version}x" for version in (12, 13)),

@@ -15,6 +15,7 @@ from mlpcore.cli.examples import DIGITS, digits_examples, file_examples
 from mlpcore.cli.grid import space
 from mlpcore.cli.report import say_where
 from mlpcore.cli.run import quality
+from mlpcore.cli.usage import usage
 from mlpcore.experiments import SweepResult, plan_sweep
 from mlpcore.experiments import sweep as run_sweep
 from mlpcore.experiments.plot import word
@@ -60,7 +61,8 @@ def sweep(
 ) -> None:
     """Try settings, and train the best on all rows but those held out."""
     fixed = {"optimizer": optimizer, "batch_size": batch_size, "epochs": epochs}
-    choices = space(grid)
+    with usage():
+        choices = space(grid)
     if data == DIGITS:
         examples = digits_examples(held_out, seed)
     else:

@@ -13,7 +13,7 @@ import numpy as np
 from mlpcore.experiments.recipe import Recipe
 from mlpcore.layers import Affine
 from mlpcore.network.build import Structure
-from mlpcore.network.network import PIECE_BYTES
+from mlpcore.network.inference import PIECE_BYTES
 
 #: Of a row's number, or a label.
 INTEGER = 8
@@ -86,7 +86,9 @@ class Memory:
         return cls(
             DRAWN * parameters,
             item * (buffers + rows * both) + INTEGER * (3 * training + rows),
-            (item * forward + 3 * INTEGER) * held_out,
+            # The rows are gathered, and read into the memory of a recorded pass; so it is with the
+            # logits, the other way.
+            (item * (forward + sizes[0] + sizes[-1]) + 3 * INTEGER) * held_out,
             2 * item * sizes[-1] * held_out,
             PIECE_BYTES * forward // max(sizes),
             watched,

@@ -21,7 +21,7 @@ from mlpcore.experiments.recipe import Recipe
 from mlpcore.experiments.score import checked_metric, metric_name
 from mlpcore.experiments.space import Setting, Space, settings
 from mlpcore.mlp import MLP
-from mlpcore.network.inputs import as_numbers
+from mlpcore.network.arrays import finite_numbers
 from mlpcore.training import EarlyStopping
 from mlpcore.training.evaluate import metric_names
 
@@ -168,7 +168,7 @@ def _data(
 
 
 def _features(X: Any, dtype: str) -> np.ndarray:
-    return to_numpy(as_numbers("X", to_numpy(X) if hasattr(X, "device") else X, HOST, dtype))
+    return to_numpy(finite_numbers("X", to_numpy(X) if hasattr(X, "device") else X, HOST, dtype))
 
 
 def _probe(recipes: list[Recipe], X: np.ndarray, y: np.ndarray, dtype: str) -> MLP:

@@ -11,7 +11,7 @@ from mlpcore.io.files import StrPath, write_atomically
 
 INK, FAINT, GRID = "#22272e", "#6b7480", "#e4e7eb"
 TRAINING, HELD_OUT = "#8a94a3", "#1f6feb"
-STYLE = {
+STYLE: dict[Any, Any] = {
     "font.size": 11,
     "text.color": INK,
     "axes.edgecolor": FAINT,

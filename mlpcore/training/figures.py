@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from mlpcore.functions.updates import gradient_norm
 from mlpcore.training.crew import Crew
 from mlpcore.training.evaluate import evaluate
 from mlpcore.training.history import Epoch, History
@@ -25,7 +24,7 @@ def figures(
 
     def spread(values: Any, last: Any = np.nan) -> Any:
         if single:
-            return float(values) if working[0] else last
+            return float(np.asarray(values).item()) if working[0] else last
         whole = np.full(state.active.shape, last, dtype=np.float64)
         whole[crew.places[working]] = np.broadcast_to(values, working.shape)[working]
         return whole
@@ -43,15 +42,14 @@ def figures(
         validation_metrics = spread_all(of_validation, history.validation_metrics)
     if metrics:
         own = spread_all(evaluate(network, job.data, metrics)[1], history.metrics)
-    norm = gradient_norm(crew.step.gradient, crew.buffers.theta, None)
     return Epoch(
         index=state.epochs - 1,
-        loss=spread(np.sum(timetable.shares() * timetable.losses, axis=0)),
+        loss=spread(timetable.loss()),
         validation_loss=validation_loss,
         metrics=own,
         validation_metrics=validation_metrics,
         learning_rate=spread(timetable.rates[-1]),
-        gradient_norm=spread(network.backend.to_numpy(norm)),
+        gradient_norm=spread(crew.step.gradient_norm()),
         seconds=time.perf_counter() - start,
         network=state.network,
     )

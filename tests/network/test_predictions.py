@@ -1,4 +1,4 @@
-"""Predictions: against Torch, in pieces of bounded memory, of no rows, and of an ensemble."""
+"""Predictions: against Torch, of no rows, and of an ensemble."""
 
 from __future__ import annotations
 
@@ -61,32 +61,6 @@ def test_predictions_agree_with_torch(
 
 
 @either
-def test_a_long_input_goes_through_in_pieces(
-    members: int | None, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    net = scrambled([4, 5, 3], normalization="batch", members=members)
-    for leading in [()] if members is None else [(), (members,)]:
-        whole = net.forward(features(4, *leading))
-        monkeypatch.setattr("mlpcore.network.network.PIECE_BYTES", 3 * 5 * 8 * (members or 1))
-        assert [piece.shape[-2] for piece in net._pieces(features(4, *leading))] == [3, 3, 1]
-        np.testing.assert_allclose(net.forward(features(4, *leading)), whole, rtol=1e-12)
-        monkeypatch.undo()
-
-
-def test_pieces_bound_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    net = mc.MLP([2, 256, 2])
-    X = np.zeros((20_000, 2), dtype=np.float32)
-    monkeypatch.setattr("mlpcore.network.network.PIECE_BYTES", 1 << 20)
-    tracemalloc.start()
-    try:
-        net.predict(X)
-        _, peak = tracemalloc.get_traced_memory()
-    finally:
-        tracemalloc.stop()
-    assert peak < 20_000 * 256 * 4 / 2
-
-
-@either
 @pytest.mark.parametrize("normalization", [None, "batch", "layer"])
 @pytest.mark.parametrize("output", HEADS)
 @pytest.mark.parametrize("backend", ["cpu", "array_api_strict"])
@@ -144,9 +118,10 @@ def test_an_ensemble_of_one_has_no_spread() -> None:
 
 def test_an_ensemble_takes_bounded_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     """The predictions of 200 members are reduced piece by piece, never all there at once."""
+    monkeypatch.setattr("mlpcore.network.inference.PIECE_BYTES", 1 << 20)
+    monkeypatch.setattr("mlpcore.network.inference.RECORDED_BYTES", 1 << 17)
     net = mc.MLP([2, 4, 8], members=200)
     X = np.zeros((20_000, 2), dtype=np.float32)
-    monkeypatch.setattr("mlpcore.network.network.PIECE_BYTES", 1 << 20)
     tracemalloc.start()
     try:
         net.predict(X, reduce="std")

@@ -127,8 +127,12 @@ class Tape:
     def finish(self) -> None:
         self.finished = True
 
-    def run(self, first: int, last: int, active: np.ndarray) -> np.ndarray:
+    def run(self, first: int, last: int, active: np.ndarray | None = None) -> np.ndarray:
         assert self.finished
+        if active is None:
+            # Nobody rests; how many there are is seen in what the calls write.
+            lengths = [place.array.shape[0] for _, _, places, _ in self.calls for place in places]
+            active = np.ones(max(lengths) if self.stacked else 1, dtype=bool)
         active = active.copy()
         stopped = np.full(active.shape, -1)
         for step in range(first, last):

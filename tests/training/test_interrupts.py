@@ -19,7 +19,7 @@ import pytest
 
 import mlpcore as mc
 from mlpcore import training
-from mlpcore.training.interrupts import uninterrupted
+from mlpcore.training.interrupts import Interrupts
 
 pytestmark = pytest.mark.filterwarnings("error")
 
@@ -194,7 +194,7 @@ def test_a_handler_of_one_s_own_is_called_when_the_bookkeeping_is_over() -> None
     calls: list[str] = []
     before = signal.signal(signal.SIGINT, lambda *about: calls.append("pressed"))
     try:
-        with uninterrupted():
+        with Interrupts() as interrupts, interrupts.held:
             signal.raise_signal(signal.SIGINT)
             calls.append("noted")
         assert calls == ["noted", "pressed"]
