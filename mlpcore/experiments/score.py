@@ -51,6 +51,7 @@ def scores(problem: Problem, stack: MLP, held_out: np.ndarray) -> np.ndarray:
         return np.fromiter(map(float, own), dtype=np.float64, count=len(held_out))
     data = prepare(stack, problem.X, problem.y, problem.weight, None, held_out)
     names = () if problem.metric == LOSS else (problem.metric,)
-    loss, figures = evaluate(stack, data, names)
+    with np.errstate(all="ignore"):  # a member that diverged may be left with huge parameters
+        loss, figures = evaluate(stack, data, names)
     found: Any = figures[problem.metric] if names else -loss
     return np.asarray(found, dtype=np.float64)

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import mlpcore as mc
+from mlpcore.backend import kernels
 from mlpcore.experiments.cost import Cost, partition
 from mlpcore.experiments.plan import Plan, plan
 from mlpcore.experiments.study import study
@@ -138,6 +139,7 @@ SHAPES: dict[str, Any] = {
 }
 
 
+@pytest.mark.skipif(kernels.native() is None, reason="the kernels are not built")
 @pytest.mark.parametrize("space", SHAPES.values(), ids=SHAPES)
 def test_memory_is_as_counted(space: Any) -> None:
     """NumPy tells tracemalloc of every array, those of the replayed steps too."""

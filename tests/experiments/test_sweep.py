@@ -204,6 +204,15 @@ def test_members_that_diverge_rank_last_and_hurt_nobody(classes: Any) -> None:
     assert [record.diverged for record in result.records] == [False] * 5 + [True] * 5 + [False] * 5
 
 
+@pytest.mark.parametrize("rate", [1e40, 1e300])
+def test_huge_parameters_are_scored_without_a_word(rate: float, values: Any) -> None:
+    """Every warning is an error here."""
+    arguments = {"optimizer": "sgd", "hidden": (5,), "dtype": "float64", "cv": 2, **FIXED}
+    result = mc.sweep({"learning_rate": [rate, 1e-3]}, *values, **arguments)
+    assert result.diverged == 2
+    assert result.best_params == {"learning_rate": 1e-3}
+
+
 def test_a_refit_that_diverges_leaves_the_scores(classes: Any) -> None:
     X, y = classes
     X = X.copy()
