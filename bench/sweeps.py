@@ -136,7 +136,7 @@ def vmap(seeds: int, rounds: int) -> dict[str, Any]:
 
 def members(seeds: int, rounds: int) -> dict[str, Any]:
     """Seconds and bytes a member and epoch, for stacks of 1 to 1024, on every backend at hand."""
-    from mlpcore.cli.backends import at_hand
+    from mlpcore.backend.at_hand import at_hand
 
     X, y = load_digits()
     counts = (1, 4, 16) if rounds == 1 else tuple(2**power for power in range(11))

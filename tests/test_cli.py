@@ -20,8 +20,8 @@ pytest.importorskip("matplotlib")
 
 from typer.testing import CliRunner  # noqa: E402
 
+from mlpcore.backend import at_hand as backends  # noqa: E402
 from mlpcore.cli import app as commands  # noqa: E402
-from mlpcore.cli import backends  # noqa: E402
 from mlpcore.cli.app import app  # noqa: E402
 
 QUICK = ("--hidden", "16", "--dropout", "0", "--learning-rate", "0.01", "--backend", "cpu")

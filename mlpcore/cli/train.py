@@ -8,9 +8,9 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from mlpcore.backend import at_hand as backends
 from mlpcore.backend.checks import whole_number
 from mlpcore.backend.devices import backend as find_backend
-from mlpcore.cli import backends
 from mlpcore.cli.examples import DIGITS, digits_examples, file_examples
 from mlpcore.cli.report import closing_table, comparison, draw, say_where
 from mlpcore.cli.run import Settings, train_on

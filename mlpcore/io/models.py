@@ -21,7 +21,6 @@ from mlpcore.backend.extras import require
 from mlpcore.io.files import StrPath, brief, check_readable, write_atomically
 from mlpcore.io.preprocessing import Preprocessing
 from mlpcore.network import Network
-from mlpcore.network.configuration import DTYPES
 from mlpcore.version import __version__
 
 #: The version of what the metadata says; raised when older libraries could not read it rightly.
@@ -122,8 +121,9 @@ def _read(path: StrPath) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
             )
         with _damage(path, "its contents are not whole"):
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-            if any(tensor.dtype.name not in DTYPES for tensor in tensors.values()):
-                raise ValueError(f"a tensor is none of {', '.join(DTYPES)}")
+            # Other packages teach NumPy types that it lacks.
+            if any(tensor.dtype.isbuiltin != 1 for tensor in tensors.values()):
+                raise ValueError("a tensor is of a type that NumPy lacks")
             if description[CHECKSUM] != checksum(description, tensors):
                 raise ValueError("the checksum is another")
             if description["format"] != FORMAT:
