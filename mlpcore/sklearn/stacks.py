@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -118,19 +119,22 @@ def train(together: Sequence[Pending], whole: Examples) -> bool:
     watch = _Watch(together, state, whole, weight)
     diverged: Iterable[int] = ()
     try:
-        history = fit(
-            stack,
-            whole.x,
-            whole.target,
-            sample_weight=weight,
-            rows=np.stack([one.training for one in together]),
-            batch_size=batch_size(first, len(together[0].examples)),
-            epochs=first.max_iter,
-            shuffle=first.shuffle,
-            callbacks=(watch.observe,),
-            progress=False,
-            state=state,
-        )
+        with warnings.catch_warnings():
+            # A member that diverges is a fit that failed, and failures are told of together.
+            warnings.filterwarnings("ignore", "of members", RuntimeWarning)
+            history = fit(
+                stack,
+                whole.x,
+                whole.target,
+                sample_weight=weight,
+                rows=np.stack([one.training for one in together]),
+                batch_size=batch_size(first, len(together[0].examples)),
+                epochs=first.max_iter,
+                shuffle=first.shuffle,
+                callbacks=(watch.observe,),
+                progress=False,
+                state=state,
+            )
         if history.stopped == "interrupted":
             raise KeyboardInterrupt
         diverged = history.diverged

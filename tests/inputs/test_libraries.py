@@ -67,6 +67,16 @@ def test_a_network_converts_data_of_any_library(name: str) -> None:
     np.testing.assert_array_equal(h.flat, g.flat)
 
 
+def test_complex_numbers_of_the_network_s_own_library(refused: Any) -> None:
+    strict = pytest.importorskip("array_api_strict")
+    net = mc.MLP([FEATURES, OUTPUTS], output="identity", backend=strict)
+    values = strict.asarray(X)
+    net.loss(values, values)
+    for data in ((values + 0j, values), (values, values + 0j)):
+        with refused(TypeError, "complex128", "real numbers"):
+            net.loss(*data)
+
+
 @pytest.mark.parametrize("name", ["tpu", "gpu:x", "gpu0", "CPU"])
 def test_unknown_backends(name: str, refused: Any) -> None:
     with refused(ValueError, f"backend={name!r}", '"cpu"', '"gpu"', '"auto"'):
