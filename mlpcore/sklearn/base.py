@@ -156,7 +156,8 @@ class BaseMLP(Parameters):
         examples = Examples(x, target, self._row_weight(y_checked, sample_weight))
         outputs, settings = self._output()
         sizes = [int(x.shape[1]), *self._hidden(), outputs]
-        values = initial_values(sizes, self.activation, random) if first else []
+        own = first and self.initializer is None
+        values = initial_values(sizes, self.activation, random) if own else []
         held_out = None
         if validation_data is not None:
             held_out = self._given_out(*validation_data)
