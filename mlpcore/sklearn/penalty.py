@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from mlpcore.network import Network
 
 
@@ -37,5 +39,7 @@ class Penalty:
     def __call__(self) -> Any:
         """The penalty on the host, a number or ``(E,)``."""
         xp = self._backend.xp
-        squares = sum(xp.vecdot(weight, weight) for weight in self._weights)
+        # A member of a stack that diverged is here too.
+        with np.errstate(over="ignore", invalid="ignore"):
+            squares = sum(xp.vecdot(weight, weight) for weight in self._weights)
         return self._strength * self._backend.to_numpy(squares)

@@ -152,7 +152,7 @@ def test_partial_fits_need_to_know_the_classes(iris: Data) -> None:
     assert classifier.classes_.tolist() == [0, 1, 2, 3]
     with pytest.raises(ValueError, match="is not the same as on last call to partial_fit"):
         classifier.partial_fit(X, y, classes=[0, 1])
-    with pytest.raises(ValueError, match="`y` has classes not in `self.classes_`"):
+    with pytest.raises(ValueError, match=r"`y` has classes not in `self\.classes_`"):
         classifier.partial_fit(X, y + 2)
 
 

@@ -209,6 +209,15 @@ def test_progress_needs_its_extra(iris: Data, monkeypatch: pytest.MonkeyPatch) -
         quick(progress=True).fit(*iris)
 
 
+def test_lbfgs_prints_its_losses(iris: Data, capsys: pytest.CaptureFixture[str]) -> None:
+    classifier = quick(solver="lbfgs", verbose=True, max_iter=3).fit(*iris)
+    assert capsys.readouterr().out.splitlines() == [
+        f"Iteration {number}, loss = {loss:.8f}"
+        for number, loss in enumerate(classifier.loss_curve_, start=1)
+    ]
+    assert classifier.loss_curve_[-1] == classifier.loss_
+
+
 def test_what_lbfgs_does_not_take(iris: Data) -> None:
     for parameters, words in (
         ({"dropout": 0.1}, "a network with dropout"),

@@ -79,7 +79,9 @@ def test_the_reported_losses(values: Data) -> None:
 
 
 def test_an_unknown_loss(values: Data) -> None:
-    with pytest.raises(ValueError, match="got loss 'hubert', expected one of .*nearest is 'huber'"):
+    with pytest.raises(
+        ValueError, match=r"got loss 'hubert', expected one of .*nearest is 'huber'"
+    ):
         exact(loss="hubert").fit(*values)
 
 

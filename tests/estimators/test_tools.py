@@ -123,57 +123,6 @@ def test_a_generator_is_drawn_from(iris: Data) -> None:
     assert not np.array_equal(third.coefs_[0], fourth.coefs_[0])
 
 
-def test_arrays_of_another_library_are_taken_as_numbers(values: Data) -> None:
-    torch = pytest.importorskip("torch")
-    X, y = values
-    regressor = MLPRegressor(hidden_layer_sizes=(5,), max_iter=3, random_state=0)
-    regressor.fit(torch.asarray(X), torch.asarray(y))
-    assert isinstance(regressor.predict(torch.asarray(X)), np.ndarray)
-
-
-TORCH = """
-import pickle, warnings, numpy as np, torch
-from sklearn import config_context
-from sklearn.datasets import load_iris
-from mlpcore.sklearn import MLPClassifier
-warnings.simplefilter("ignore")
-X, y = load_iris(return_X_y=True)
-plain = MLPClassifier((9,), max_iter=20, random_state=0).fit(X, y)
-with config_context(array_api_dispatch=True):
-    X, weight = torch.asarray(X), torch.ones(150)
-    early = MLPClassifier((9,), max_iter=20, random_state=0, early_stopping=True).fit(X, y, weight)
-    assert isinstance(early.predict(X), torch.Tensor)
-    other = MLPClassifier((9,), max_iter=20, random_state=0).fit(X, torch.asarray(y))
-    for array in (other.predict(X), other.predict_proba(X), other.coefs_[0], other.classes_):
-        assert isinstance(array, torch.Tensor), array
-    np.testing.assert_array_equal(other.coefs_[0].numpy(), plain.coefs_[0])
-    again = pickle.loads(pickle.dumps(other))
-    assert torch.equal(again.predict(X), other.predict(X))
-    names = MLPClassifier((9,), max_iter=20, random_state=0).fit(X, np.array(list("abc"))[y])
-    assert names.predict(X).dtype.kind == "U"
-    try:
-        other.predict(X.numpy())
-    except ValueError as fault:
-        assert "MLPClassifier.predict() must use the same namespace" in str(fault)
-    else:
-        raise AssertionError
-"""
-
-
-def test_torch_in_torch_out() -> None:
-    pytest.importorskip("torch")
-    import os
-
-    result = subprocess.run(
-        [sys.executable, "-c", TORCH],
-        env=os.environ | {"SCIPY_ARRAY_API": "1"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert result.returncode == 0, result.stderr
-
-
 MISSING = """
 import sys
 sys.modules["sklearn"] = None
