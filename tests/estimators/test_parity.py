@@ -87,9 +87,8 @@ def test_the_same_weights(name: str, setting: str) -> None:
     assert mine.loss_ == pytest.approx(theirs.loss_, rel=1e-2)
     np.testing.assert_allclose(mine.predict(X), theirs.predict(X), rtol=1e-6)
     if kind == "MLPClassifier":
-        np.testing.assert_allclose(
-            mine.predict_proba(X), theirs.predict_proba(X), rtol=1e-5, atol=1e-9
-        )
+        own, its = mine.predict_proba(X), theirs.predict_proba(X)
+        np.testing.assert_allclose(own, its, rtol=1e-5, atol=1e-9)
 
 
 @pytest.mark.parametrize("name", PROBLEMS)
@@ -135,12 +134,7 @@ def test_the_same_course_of_a_warm_start() -> None:
 
 def test_the_same_course_of_partial_fits() -> None:
     kind, X, y, _ = problem("classes")
-    settings = SMALL | {
-        "solver": "sgd",
-        "learning_rate": "adaptive",
-        "n_iter_no_change": 1,
-        "batch_size": 20,
-    }
+    settings = SMALL | SETTINGS["adaptive"] | {"n_iter_no_change": 1, "batch_size": 20}
     mine, theirs = getattr(ours, kind)(**settings), getattr(neural_network, kind)(**settings)
     for chunk in np.array_split(np.arange(150), 3) * 4:
         mine.partial_fit(X[chunk], y[chunk], classes=[0, 1, 2])

@@ -256,8 +256,8 @@ def test_failures_have_the_score_of_failures(iris: Data) -> None:
         StackedSearchCV(estimator, grid, cv=3, error_score="raise").fit(X, y)
     with pytest.raises(ValueError, match="All the 3 fits failed"):
         StackedSearchCV(estimator, {"learning_rate_init": [1e200]}, cv=3).fit(X, y)
+    search = StackedSearchCV(quick(), {"activation": ["relu", "rellu"]}, cv=3, error_score=-1)
     with pytest.warns(FitFailedWarning, match="nearest is 'relu'"):
-        search = StackedSearchCV(quick(), {"activation": ["relu", "rellu"]}, cv=3, error_score=-1)
         search.fit(X, y)
     assert search.cv_results_["mean_test_score"][1] == -1
 
@@ -268,11 +268,11 @@ def test_rows_that_only_some_fits_can_take(iris: Data) -> None:
     X[0, 0] = np.nan
     found = []
     for kind in (StackedSearchCV, GridSearchCV):
+        search = kind(quick(), {"alpha": [1e-3, 10.0]}, cv=3, error_score=0.0, refit=False)
         with (
             pytest.warns(FitFailedWarning, match="4 fits failed out of a total of 6"),
             pytest.warns(UserWarning, match="Scoring failed"),
         ):
-            search = kind(quick(), {"alpha": [1e-3, 10.0]}, cv=3, error_score=0.0, refit=False)
             found.append(search.fit(X, y))
     assert_same_results(*found)
 
