@@ -1,18 +1,19 @@
-"""``python -m bench.estimators``: our estimators beside scikit-learn's, their figures and times.
+"""``python -m bench.estimators``: our estimators beside scikit-learn's, their scores and times.
 
-Both get the same settings and seeds. Figures come from a quarter of the rows that was held out,
-with another split for each seed; times are taken in turn, in one process.
+Both get the same settings and seeds. Scores come from a quarter of the rows that was held out, with
+another split for each seed; times are taken in turn, in one process.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import math
 import sys
 import time
 import warnings
-from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +21,14 @@ import numpy as np
 
 from .machine import machine, slug, stamp
 from .statistics import Spread, ratios
+from .tables import Table, markdown
+from .words import number, quantity, quartiles
 
 #: Tells these files from others in the same folder.
 FORMAT = "mlpcore-estimators-1"
 RESULTS = Path(__file__).resolve().parent / "results"
+
+Data = tuple[np.ndarray, np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -34,41 +39,52 @@ class Task:
         load: the name of scikit-learn's loader, or a function that makes the data.
         estimator: of both libraries.
         settings: of the estimator; the rest are the defaults.
-        faster: how many times faster than scikit-learn's a fit should be; 0 where nobody says.
+        target: how many times faster than scikit-learn's a fit should be.
+        rounds: the most that it is timed, however many the rest is.
     """
 
-    load: str | Callable[[], tuple[np.ndarray, np.ndarray]]
-    estimator: str
-    settings: dict[str, Any]
-    faster: float = 0.0
+    load: str | Callable[[], Data]
+    estimator: str = "MLPClassifier"
+    settings: dict[str, Any] = field(default_factory=dict)
+    target: float = 0.0
+    rounds: int = 100
 
-    def data(self) -> tuple[np.ndarray, np.ndarray]:
+    def data(self) -> Data:
         """Features and targets."""
         if callable(self.load):
             return self.load()
         from sklearn import datasets
 
-        return getattr(datasets, self.load)(return_X_y=True)
+        X, y = getattr(datasets, self.load)(return_X_y=True)
+        return X, y
+
+    def made(self, library: str, seed: int) -> Any:
+        """The estimator of a library."""
+        return getattr(LIBRARIES[library](), self.estimator)(random_state=seed, **self.settings)
 
 
-def _large() -> tuple[np.ndarray, np.ndarray]:
+def _large() -> Data:
     from sklearn.datasets import make_classification
 
-    return make_classification(100_000, 100, n_informative=30, n_classes=5, random_state=0)
+    X, y = make_classification(100_000, 100, n_informative=30, n_classes=5, random_state=0)
+    return X, y
 
 
-FIGURES = {
-    "digits": Task("load_digits", "MLPClassifier", {}),
-    "iris": Task("load_iris", "MLPClassifier", {}),
-    "wine": Task("load_wine", "MLPClassifier", {}),
-    "breast cancer": Task("load_breast_cancer", "MLPClassifier", {}),
-    "diabetes": Task("load_diabetes", "MLPRegressor", {}),
+SCORES = {
+    "digits": Task("load_digits"),
+    "iris": Task("load_iris"),
+    "wine": Task("load_wine"),
+    "breast cancer": Task("load_breast_cancer"),
+    "diabetes": Task("load_diabetes", "MLPRegressor"),
 }
 FITS = {
-    "digits": Task("load_digits", "MLPClassifier", {}, faster=4.0),
-    "iris": Task("load_iris", "MLPClassifier", {}, faster=5.0),
-    "100 000 x 100": Task(
-        _large, "MLPClassifier", {"hidden_layer_sizes": (256, 128), "max_iter": 3}, faster=2.0
+    "digits, 1797 × 64": Task("load_digits", target=4.0),
+    "iris, 150 × 4": Task("load_iris", target=5.0),
+    "made up, 100 000 × 100": Task(
+        _large,
+        settings={"hidden_layer_sizes": (256, 128), "max_iter": 2},
+        target=2.0,
+        rounds=3,
     ),
 }
 
@@ -80,84 +96,95 @@ def main(arguments: list[str] | None = None) -> None:
     warnings.simplefilter("ignore")  # 200 epochs do not always suffice
     seeds, rounds = (2, 1) if options.quick else (options.seeds, options.rounds)
     found: dict[str, Any] = {"format": FORMAT, **stamp(), "machine": facts}
-    found |= {"seeds": seeds, "rounds": rounds, "figures": {}, "fits": {}}
-    for name, task in FIGURES.items():
-        say(f"figures: {name} ...")
-        found["figures"][name] = figures(task, seeds)
+    found |= {"scores": {}, "fits": {}}
+    for name, task in SCORES.items():
+        say(f"scores: {name} ...")
+        found["scores"][name] = scores(task, seeds)
     for name, task in FITS.items():
         say(f"fits: {name} ...")
-        found["fits"][name] = fits(task, rounds)
-    for line in report(found):
-        print(line)
+        found["fits"][name] = fits(task, min(rounds, task.rounds))
+    print(markdown(table_of_scores(found)), markdown(table_of_fits(found)), sep="\n\n")
     if options.output or not options.quick:
         path = options.output or RESULTS / f"estimators-{slug(facts)}.json"
-        path.write_text(json.dumps(found, indent=1) + "\n")
+        path.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
         say(f"written to {path}")
 
 
-def figures(task: Task, seeds: int) -> dict[str, Any]:
-    """The mean score of both over some seeds, on standardised features."""
+def scores(task: Task, seeds: int) -> dict[str, Any]:
+    """The scores of both over some seeds, on standardised features."""
     from sklearn.base import is_classifier
     from sklearn.model_selection import train_test_split
     from sklearn.preprocessing import StandardScaler
 
     X, y = task.data()
-    scores: dict[str, list[float]] = {name: [] for name in LIBRARIES}
+    found: dict[str, list[float]] = {name: [] for name in LIBRARIES}
     for seed in range(seeds):
-        labels = y if is_classifier(_made(task, "ours", 0)) else None
-        parts = train_test_split(X, y, test_size=0.25, random_state=seed, stratify=labels)
-        train, test, y_train, y_test = parts
+        classes = is_classifier(task.made("mlpcore", seed))
+        train, test, y_train, y_test = train_test_split(
+            X, y, test_size=0.25, random_state=seed, stratify=y if classes else None
+        )
         scaler = StandardScaler().fit(train)
-        for name, own in scores.items():
-            fitted = _made(task, name, seed).fit(scaler.transform(train), y_train)
+        for name, own in found.items():
+            fitted = task.made(name, seed).fit(scaler.transform(train), y_train)
             own.append(float(fitted.score(scaler.transform(test), y_test)))
-    means = {name: float(np.mean(own)) for name, own in scores.items()}
-    errors = {name: float(np.std(own, ddof=1) / np.sqrt(seeds)) for name, own in scores.items()}
-    behind = (means["scikit-learn"] - means["ours"]) / max(errors["scikit-learn"], 1e-12)
-    return {"scores": scores, "means": means, "standard errors": errors, "errors behind": behind}
+    return {"metric": "accuracy" if classes else "R²", "values": found}
 
 
 def fits(task: Task, rounds: int) -> dict[str, Any]:
-    """The seconds of a fit of both, in turn, and how many times faster ours is."""
+    """The seconds of a fit of both, in turn; the first of each warms up."""
     X, y = task.data()
     seconds: dict[str, list[float]] = {name: [] for name in LIBRARIES}
     epochs: dict[str, list[int]] = {name: [] for name in LIBRARIES}
-    for number in range(rounds + 1):
+    for seed in range(rounds + 1):
         for name in LIBRARIES:
-            estimator = _made(task, name, number)
+            estimator = task.made(name, seed)
             start = time.perf_counter()
             estimator.fit(X, y)
-            if number or rounds == 1:  # the first warms up
+            if seed:
                 seconds[name].append(time.perf_counter() - start)
-                epochs[name].append(estimator.n_iter_)
-    return {
-        "seconds": seconds,
-        "epochs": epochs,
-        "times faster": asdict(ratios(seconds["scikit-learn"], seconds["ours"])),
-        "target": task.faster,
-    }
+                epochs[name].append(int(estimator.n_iter_))
+    settings = {name: str(value) for name, value in task.settings.items()}
+    return {"settings": settings, "seconds": seconds, "epochs": epochs, "target": task.target}
 
 
-def report(found: dict[str, Any]) -> Iterator[str]:
-    """The figures in lines, each beside its target."""
-    for name, figure in found["figures"].items():
-        means, errors = figure["means"], figure["standard errors"]
-        yield (
-            f"{name}: {means['ours']:.4f} +- {errors['ours']:.4f}, scikit-learn "
-            f"{means['scikit-learn']:.4f} +- {errors['scikit-learn']:.4f}; "
-            f"{figure['errors behind']:+.2f} standard errors behind (target 1)"
+def table_of_scores(found: dict[str, Any]) -> Table:
+    """Means with their standard errors, and whether ours is at most one error behind."""
+    rows = [["", "score", *LIBRARIES, "at most one standard error behind"]]
+    for name, part in found["scores"].items():
+        values = part["values"]
+        means = {library: np.mean(own) for library, own in values.items()}
+        errors = {
+            library: np.std(own, ddof=1) / math.sqrt(len(own)) for library, own in values.items()
+        }
+        behind = means["scikit-learn"] - means["mlpcore"] > errors["scikit-learn"]
+        cells = [f"{means[library]:.4f} ± {errors[library]:.4f}" for library in LIBRARIES]
+        rows.append([name, part["metric"], *cells, "no" if behind else "yes"])
+    return rows
+
+
+def table_of_fits(found: dict[str, Any]) -> Table:
+    """Medians with quartiles, the epochs, and how many times faster ours is, round by round."""
+    rows = [["", "settings", *LIBRARIES, "epochs of each", "times faster"]]
+    for name, part in found["fits"].items():
+        seconds = part["seconds"]
+        spread = ratios(seconds["scikit-learn"], seconds["mlpcore"])
+        sign = "≥" if spread.median >= part["target"] else "<"
+        rows.append(
+            [
+                name,
+                ", ".join(f"{key}={value}" for key, value in part["settings"].items())
+                or "defaults",
+                *(_time(Spread.of(seconds[library])) for library in LIBRARIES),
+                ", ".join(f"{np.median(part['epochs'][library]):.0f}" for library in LIBRARIES),
+                f"{number(spread.median)} {sign} {part['target']:.0f}\n"
+                f"{number(spread.lower)} to {number(spread.upper)}",
+            ]
         )
-    for name, fit in found["fits"].items():
-        spread = fit["times faster"]
-        ours = Spread.of(fit["seconds"]["ours"]).median
-        yield (
-            f"{name}: a fit in {ours:.3g} s, {spread['median']:.2f} times as fast as scikit-learn "
-            f"({spread['lower']:.2f} to {spread['upper']:.2f}; target {fit['target']})"
-        )
+    return rows
 
 
-def _made(task: Task, library: str, seed: int) -> Any:
-    return getattr(LIBRARIES[library](), task.estimator)(random_state=seed, **task.settings)
+def _time(spread: Spread) -> str:
+    return f"{quantity(spread.median, 's')}\n{quartiles(spread.lower, spread.upper, 's')}"
 
 
 def _ours() -> Any:
@@ -172,7 +199,7 @@ def _scikit_learn() -> Any:
     return neural_network
 
 
-LIBRARIES: dict[str, Callable[[], Any]] = {"ours": _ours, "scikit-learn": _scikit_learn}
+LIBRARIES: dict[str, Callable[[], Any]] = {"mlpcore": _ours, "scikit-learn": _scikit_learn}
 
 
 def say(text: str) -> None:
@@ -182,7 +209,7 @@ def say(text: str) -> None:
 
 def _options(arguments: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench.estimators", description=__doc__)
-    parser.add_argument("--seeds", type=int, default=10, help="of the figures, by default 10")
+    parser.add_argument("--seeds", type=int, default=10, help="of the scores, by default 10")
     parser.add_argument("--rounds", type=int, default=7, help="of the fits, by default 7")
     parser.add_argument("--quick", action="store_true", help="2 seeds, one round, nothing kept")
     parser.add_argument("--output", type=Path, help="where to keep the results, a JSON file")
