@@ -93,16 +93,16 @@ def main(arguments: list[str] | None = None) -> None:
     """Measure, show, and keep what was found."""
     options = _options(arguments)
     facts = machine()
-    warnings.simplefilter("ignore")  # 200 epochs do not always suffice
     seeds, rounds = (2, 1) if options.quick else (options.seeds, options.rounds)
     found: dict[str, Any] = {"format": FORMAT, **stamp(), "machine": facts}
     found |= {"scores": {}, "fits": {}}
-    for name, task in SCORES.items():
-        say(f"scores: {name} ...")
-        found["scores"][name] = scores(task, seeds)
-    for name, task in FITS.items():
-        say(f"fits: {name} ...")
-        found["fits"][name] = fits(task, min(rounds, task.rounds))
+    with warnings.catch_warnings(action="ignore"):  # 200 epochs do not always suffice
+        for name, task in SCORES.items():
+            say(f"scores: {name} ...")
+            found["scores"][name] = scores(task, seeds)
+        for name, task in FITS.items():
+            say(f"fits: {name} ...")
+            found["fits"][name] = fits(task, min(rounds, task.rounds))
     print(markdown(table_of_scores(found)), markdown(table_of_fits(found)), sep="\n\n")
     if options.output or not options.quick:
         path = options.output or RESULTS / f"estimators-{slug(facts)}.json"
@@ -166,16 +166,16 @@ def table_of_fits(found: dict[str, Any]) -> Table:
     """Medians with quartiles, the epochs, and how many times faster ours is, round by round."""
     rows = [["", "settings", *LIBRARIES, "epochs of each", "times faster"]]
     for name, part in found["fits"].items():
-        seconds = part["seconds"]
+        seconds, epochs = part["seconds"], part["epochs"]
+        settings = ", ".join(f"{key}={value}" for key, value in part["settings"].items())
         spread = ratios(seconds["scikit-learn"], seconds["mlpcore"])
         sign = "≥" if spread.median >= part["target"] else "<"
         rows.append(
             [
                 name,
-                ", ".join(f"{key}={value}" for key, value in part["settings"].items())
-                or "defaults",
+                settings or "defaults",
                 *(_time(Spread.of(seconds[library])) for library in LIBRARIES),
-                ", ".join(f"{np.median(part['epochs'][library]):.0f}" for library in LIBRARIES),
+                ", ".join(f"{np.median(epochs[library]):.0f}" for library in LIBRARIES),
                 f"{number(spread.median)} {sign} {part['target']:.0f}\n"
                 f"{number(spread.lower)} to {number(spread.upper)}",
             ]
