@@ -62,9 +62,3 @@ def test_targets_met_and_missed() -> None:
     assert slow[-1] == "3 < 5\n2.5 to 3.5"
     assert fast[1:4] == ["defaults", "1 s\n1 to 1 s", "6 s\n5.5 to 6.5 s"]
     assert fast[4:] == ["9, 9", "6 ≥ 5\n5.5 to 6.5"]
-        "defaults",
-        "1 s\n1 to 1 s",
-        "6 s\n5.5 to 6.5 s",
-        "9, 9",
-        "6 ≥ 5\n5.5 to 6.5",
-    ]
