@@ -45,8 +45,6 @@ class Rows:
 
     def part(self, rows: np.ndarray) -> Rows:
         """Some of the rows."""
-        xp, device = Home.of(self.X).xp, Home.of(self.X).device
-        rows = rows if xp is np else xp.asarray(rows, device=device)
         return Rows(
             _safe_indexing(self.X, rows),
             _safe_indexing(self.y, rows),

@@ -151,6 +151,16 @@ def test_scores_for_early_stopping(iris: Data, scoring: Any) -> None:
     assert best == classifier.best_validation_score_
 
 
+def test_a_scorer_gets_the_weights(iris: Data) -> None:
+    X, y = iris
+    weight = np.random.default_rng(0).uniform(0, 2, 150)
+    named, own = (
+        quick(early_stopping=True, scoring=scoring).fit(X, y, weight)
+        for scoring in ("accuracy", None)
+    )
+    assert named.validation_scores_ == pytest.approx(own.validation_scores_)
+
+
 def test_a_scorer_sees_the_names_of_the_columns(iris: Data) -> None:
     pandas = pytest.importorskip("pandas")
     X, y = iris

@@ -72,6 +72,9 @@ def test_the_reported_losses(values: Data) -> None:
     squared = exact(**settings).fit(X, columns)
     error = np.mean((squared.predict(X) - columns) ** 2)
     assert squared.loss_ == pytest.approx(error / 2)
+    strict = exact(**settings | {"alpha": 3.0, "batch_size": 30}).fit(X, columns)
+    penalty = 1.5 * sum(np.sum(weight**2) for weight in strict.coefs_) / 30
+    assert strict.loss_ == pytest.approx(error / 2 + penalty)
     counts = np.random.default_rng(0).poisson(2.0, size=90)
     poisson = exact(loss="poisson", **settings).fit(X, counts)
     deviance = mean_poisson_deviance(counts, poisson.predict(X))
