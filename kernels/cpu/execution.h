@@ -59,9 +59,6 @@ void run_part(const std::vector<Operation>& operations, const Step& step, Frame&
 // All passes of an operation, undivided.
 void run_whole(const std::vector<Operation>& operations, int operation, Frame& frame);
 
-// Decides whether a product is better left to the BLAS, for a part of this size.
-bool prefers_blas(const Operation::Product& product, int64_t m, int64_t n);
-
 void resolve_loops(Operation& operation);
 
 // Raises IndexError where an operation of these met an index that names no row.

@@ -5,19 +5,21 @@
 
 namespace mlpcore {
 
-extern const InstructionSet instruction_set_baseline;
-#if defined(__x86_64__) || defined(_M_X64)
-extern const InstructionSet instruction_set_avx2, instruction_set_avx512;
-#endif
+extern const InstructionSet instruction_set_baseline, instruction_set_neon, instruction_set_avx2,
+    instruction_set_avx512;
 
 namespace {
 
 // Best last.
 const InstructionSet* const compiled_in[] = {
-    &instruction_set_baseline,
 #if defined(__x86_64__) || defined(_M_X64)
+    &instruction_set_baseline,
     &instruction_set_avx2,
     &instruction_set_avx512,
+#elif defined(__aarch64__)
+    &instruction_set_neon,
+#else
+    &instruction_set_baseline,
 #endif
 };
 
@@ -28,7 +30,8 @@ bool supported(const std::string& name) {
         return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
                __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl");
 #endif
-    return name == "baseline";
+    // What the compiler may use everywhere.
+    return name == compiled_in[0]->name;
 }
 
 const InstructionSet* best() {

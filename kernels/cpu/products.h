@@ -6,11 +6,12 @@
 namespace mlpcore {
 
 // C (m, n) = A (m, k) B (k, n), plus `bias` (n) or plus what C holds. B is packed into panels, each
-// `lanes` columns wide and k rows long, padded with zeros; A has any strides; C's rows are
-// contiguous.
+// `lanes` columns wide and k rows long, padded with zeros; A has any strides, or is packed into
+// groups, each `block_rows` rows high and k columns long; C's rows are contiguous.
 struct Product {
     const void* a;
-    int64_t a_row, a_column;
+    bool packed;
+    int64_t a_row, a_column;  // where A is not packed
     const void* panels;
     void* c;
     int64_t c_row;
@@ -20,12 +21,14 @@ struct Product {
 };
 
 struct ProductKernels {
-    int lanes;
+    int lanes, block_rows;
     void (*pack)(const void* b, int64_t b_row, int64_t b_column, int64_t k, int64_t n,
                  void* panels);
     // The same for contiguous rows, and the sums of the columns with it.
     void (*pack_and_sum)(const void* b, int64_t b_row, int64_t k, int64_t n, void* panels,
                          void* sums);
+    void (*pack_rows)(const void* a, int64_t a_row, int64_t a_column, int64_t m, int64_t k,
+                      void* groups);
     void (*multiply)(const Product& product);
 };
 

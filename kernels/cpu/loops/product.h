@@ -1,22 +1,15 @@
-// Products of small matrices: a block of C stays in registers while A is broadcast over panels of
-// B.
+// Products of matrices: a block of C stays in registers while A is broadcast over panels of B.
 #pragma once
 
-#include "loops/vector.h"
+#include "loops/pack.h"
 #include "products.h"
 
 MLPCORE_BEGIN
 
-// Registers hold a block of `block_rows` by `block_panels` vectors, one row of B and one broadcast.
-#if defined(__AVX512F__)
-constexpr int block_rows = 8, block_panels = 3;
-#elif defined(__aarch64__)
-constexpr int block_rows = 6, block_panels = 4;
-#else
-constexpr int block_rows = 4, block_panels = 3;
-#endif
+// How many columns of packed A are fetched ahead.
+constexpr int fetched_ahead = 16;
 
-template <class T, int Rows, int Panels>
+template <class T, int Rows, int Panels, bool Packed>
 void multiply_block(const Product& p, const T* a, const T* panels, int64_t column, T* c) {
     const int64_t panel = p.k * lanes<T>, c_row = p.c_row;
     const int64_t left = p.n - column - (Panels - 1) * lanes<T>;
@@ -31,8 +24,9 @@ void multiply_block(const Product& p, const T* a, const T* panels, int64_t colum
         for (int i = 0; i < Rows; ++i)
             sum[i][v] = p.accumulate ? load_first(c + i * c_row + v * lanes<T>, count) : start;
     }
-    const int64_t row = p.a_row, step = p.a_column;
+    const int64_t row = Packed ? 1 : p.a_row, step = Packed ? block_rows : p.a_column;
     for (int64_t k = 0; k < p.k; ++k) {
+        if (Packed) MLPCORE_PREFETCH(a + (k + fetched_ahead) * step);
         Vector<T> b[Panels];
         MLPCORE_UNROLL
         for (int v = 0; v < Panels; ++v) b[v] = load(panels + v * panel + k * lanes<T>);
@@ -51,89 +45,55 @@ void multiply_block(const Product& p, const T* a, const T* panels, int64_t colum
     }
 }
 
-template <class T, int Panels, int Rows>
+template <class T, int Panels, bool Packed, int Rows>
 void multiply_rest(const Product& p, const T* a, const T* panels, int64_t column, T* c,
                    int64_t rows) {
     if (rows == Rows)
-        multiply_block<T, Rows, Panels>(p, a, panels, column, c);
+        multiply_block<T, Rows, Panels, Packed>(p, a, panels, column, c);
     else if constexpr (Rows > 1)
-        multiply_rest<T, Panels, Rows - 1>(p, a, panels, column, c, rows);
+        multiply_rest<T, Panels, Packed, Rows - 1>(p, a, panels, column, c, rows);
 }
 
-template <class T, int Panels>
+template <class T, int Panels, bool Packed>
 void multiply_panels(const Product& p, const T* panels, int64_t column) {
     const T* a = (const T*)p.a;
     T* c = (T*)p.c + column;
+    const int64_t group = Packed ? block_rows * p.k : block_rows * p.a_row;
     int64_t i = 0;
-    for (; i + block_rows <= p.m; i += block_rows)
-        multiply_block<T, block_rows, Panels>(p, a + i * p.a_row, panels, column, c + i * p.c_row);
+    for (; i + block_rows <= p.m; i += block_rows, a += group)
+        multiply_block<T, block_rows, Panels, Packed>(p, a, panels, column, c + i * p.c_row);
     if (i < p.m)
-        multiply_rest<T, Panels, block_rows - 1>(p, a + i * p.a_row, panels, column,
-                                                 c + i * p.c_row, p.m - i);
+        multiply_rest<T, Panels, Packed, block_rows - 1>(p, a, panels, column, c + i * p.c_row,
+                                                         p.m - i);
 }
 
-template <class T>
-void multiply(const Product& p) {
+template <class T, bool Packed>
+void multiply_all(const Product& p) {
     const int64_t width = lanes<T>, count = (p.n + width - 1) / width;
     const T* panels = (const T*)p.panels;
     for (int64_t j = 0; j < count;) {
         const T* first = panels + j * p.k * width;
         const int64_t column = j * width, left = count - j;
         if (block_panels >= 4 && (left == 4 || left >= 7)) {
-            if constexpr (block_panels >= 4) multiply_panels<T, 4>(p, first, column);
+            if constexpr (block_panels >= 4) multiply_panels<T, 4, Packed>(p, first, column);
             j += 4;
         } else if (left == 3 || left >= 5) {
-            multiply_panels<T, 3>(p, first, column), j += 3;
+            multiply_panels<T, 3, Packed>(p, first, column), j += 3;
         } else if (left >= 2) {
-            multiply_panels<T, 2>(p, first, column), j += 2;
+            multiply_panels<T, 2, Packed>(p, first, column), j += 2;
         } else {
-            multiply_panels<T, 1>(p, first, column), j += 1;
+            multiply_panels<T, 1, Packed>(p, first, column), j += 1;
         }
     }
 }
 
 template <class T>
-void pack(const void* b, int64_t b_row, int64_t b_column, int64_t k, int64_t n, void* panels) {
-    const T* from = (const T*)b;
-    T* to = (T*)panels;
-    const int width = lanes<T>;
-    for (int64_t j = 0; j < n; j += width, to += k * width) {
-        const int count = n - j < width ? (int)(n - j) : width;
-        if (b_column == 1) {
-            for (int64_t i = 0; i < k; ++i)
-                store(to + i * width, load_first(from + i * b_row + j, count));
-            continue;
-        }
-        // A transpose, in squares: whole cache lines are read and written.
-        for (int64_t i = 0; i < k; i += width) {
-            const int64_t end = i + width < k ? i + width : k;
-            for (int l = 0; l < count; ++l)
-                for (int64_t r = i; r < end; ++r)
-                    to[r * width + l] = from[r * b_row + (j + l) * b_column];
-            for (int l = count; l < width; ++l)
-                for (int64_t r = i; r < end; ++r) to[r * width + l] = T(0);
-        }
-    }
+void multiply(const Product& p) {
+    p.packed ? multiply_all<T, true>(p) : multiply_all<T, false>(p);
 }
 
 template <class T>
-void pack_and_sum(const void* b, int64_t b_row, int64_t k, int64_t n, void* panels, void* sums) {
-    const T* from = (const T*)b;
-    T* to = (T*)panels;
-    const int width = lanes<T>;
-    for (int64_t j = 0; j < n; j += width, to += k * width) {
-        const int count = n - j < width ? (int)(n - j) : width;
-        Vector<T> sum = {};
-        for (int64_t i = 0; i < k; ++i) {
-            const Vector<T> v = load_first(from + i * b_row + j, count);
-            store(to + i * width, v);
-            sum += v;
-        }
-        store_first((T*)sums + j, sum, count);
-    }
-}
-
-template <class T>
-constexpr ProductKernels product_kernels = {lanes<T>, pack<T>, pack_and_sum<T>, multiply<T>};
+constexpr ProductKernels product_kernels = {
+    lanes<T>, block_rows, pack<T>, pack_and_sum<T>, pack_rows<T>, multiply<T>};
 
 MLPCORE_END

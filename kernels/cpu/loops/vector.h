@@ -15,6 +15,12 @@
 #define MLPCORE_VECTOR_BYTES 16
 #endif
 
+#if defined(__GNUC__)
+#define MLPCORE_PREFETCH(address) __builtin_prefetch(address)
+#else
+#define MLPCORE_PREFETCH(address)
+#endif
+
 MLPCORE_BEGIN
 
 template <class T>

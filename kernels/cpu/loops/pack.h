@@ -1,0 +1,140 @@
+// Matrices copied into the order in which a product reads them: B into panels of columns, A into
+// groups of rows.
+#pragma once
+
+#include <utility>
+
+#include "loops/vector.h"
+
+MLPCORE_BEGIN
+
+// Registers hold a block of `block_rows` by `block_panels` vectors, one row of B and one broadcast.
+#if defined(__AVX512F__)
+constexpr int block_rows = 8, block_panels = 3;
+#elif defined(__aarch64__)
+constexpr int block_rows = 6, block_panels = 4;
+#else
+constexpr int block_rows = 4, block_panels = 3;
+#endif
+
+// to[l * Rows + r] = from[r * stride + l], for one vector of columns.
+template <class T, int Rows>
+void transpose(const T* from, int64_t stride, T* to) {
+    for (int l = 0; l < lanes<T>; ++l)
+        for (int r = 0; r < Rows; ++r) to[l * Rows + r] = from[r * stride + l];
+}
+
+#if defined(__has_builtin)
+#if __has_builtin(__builtin_shufflevector)
+#define MLPCORE_SHUFFLES
+
+// x0 y0 x1 y1 ..., from lane `First` on.
+template <class T, int First, int... I>
+Vector<T> interleave(const Vector<T>& x, const Vector<T>& y, std::integer_sequence<int, I...>) {
+    return __builtin_shufflevector(x, y, (First + I / 2 + I % 2 * lanes<T>)...);
+}
+
+// The same in registers. Each round moves the highest bit of an element's place, row and lane in
+// one number, to the lowest; after log2(Rows) of them the row is the faster index.
+template <class T, int Rows>
+void transpose_powers(const T* from, int64_t stride, T* to) {
+    constexpr auto every = std::make_integer_sequence<int, lanes<T>>{};
+    Vector<T> v[Rows], w[Rows];
+    MLPCORE_UNROLL
+    for (int r = 0; r < Rows; ++r) v[r] = load(from + r * stride);
+    MLPCORE_UNROLL
+    for (int round = 1; round < Rows; round *= 2) {
+        MLPCORE_UNROLL
+        for (int r = 0; r < Rows / 2; ++r) {
+            w[2 * r] = interleave<T, 0>(v[r], v[r + Rows / 2], every);
+            w[2 * r + 1] = interleave<T, lanes<T> / 2>(v[r], v[r + Rows / 2], every);
+        }
+        MLPCORE_UNROLL
+        for (int r = 0; r < Rows; ++r) v[r] = w[r];
+    }
+    MLPCORE_UNROLL
+    for (int r = 0; r < Rows; ++r) store(to + r * lanes<T>, v[r]);
+}
+#endif
+#endif
+
+template <class T, int Rows>
+void transpose_block(const T* from, int64_t stride, T* to) {
+#if defined(MLPCORE_SHUFFLES)
+    if constexpr ((Rows & (Rows - 1)) == 0) return transpose_powers<T, Rows>(from, stride, to);
+#endif
+    transpose<T, Rows>(from, stride, to);
+}
+
+// `Rows` rows of A, or columns of B, that are contiguous along k; missing ones are zeros.
+template <class T, int Rows>
+void pack_transposed(const T* from, int64_t stride, int count, int64_t k, T* to) {
+    int64_t i = 0;
+    if (count == Rows)
+        for (; i + lanes<T> <= k; i += lanes<T>)
+            transpose_block<T, Rows>(from + i, stride, to + i * Rows);
+    for (; i < k; ++i)
+        for (int r = 0; r < Rows; ++r) to[i * Rows + r] = r < count ? from[r * stride + i] : T(0);
+}
+
+template <class T>
+void pack(const void* b, int64_t b_row, int64_t b_column, int64_t k, int64_t n, void* panels) {
+    constexpr int width = lanes<T>;
+    // Rows of B are read in bands, so that neither they nor the panels are many pages at a time.
+    constexpr int64_t band = 16;
+    const T* from = (const T*)b;
+    T* to = (T*)panels;
+    if (b_column != 1) {
+        for (int64_t j = 0; j < n; j += width, to += k * width)
+            pack_transposed<T, width>(from + j * b_column, b_column,
+                                      n - j < width ? (int)(n - j) : width, k, to);
+        return;
+    }
+    for (int64_t first = 0; first < k; first += band) {
+        const int64_t end = first + band < k ? first + band : k;
+        for (int64_t j = 0; j < n; j += width) {
+            const int count = n - j < width ? (int)(n - j) : width;
+            for (int64_t i = first; i < end; ++i)
+                store(to + j * k + i * width, load_first(from + i * b_row + j, count));
+        }
+    }
+}
+
+template <class T>
+void pack_and_sum(const void* b, int64_t b_row, int64_t k, int64_t n, void* panels, void* sums) {
+    const T* from = (const T*)b;
+    T* to = (T*)panels;
+    const int width = lanes<T>;
+    for (int64_t j = 0; j < n; j += width, to += k * width) {
+        const int count = n - j < width ? (int)(n - j) : width;
+        Vector<T> sum = {};
+        for (int64_t i = 0; i < k; ++i) {
+            const Vector<T> v = load_first(from + i * b_row + j, count);
+            store(to + i * width, v);
+            sum += v;
+        }
+        store_first((T*)sums + j, sum, count);
+    }
+}
+
+template <class T>
+void pack_rows(const void* a, int64_t a_row, int64_t a_column, int64_t m, int64_t k, void* groups) {
+    const T* from = (const T*)a;
+    T* to = (T*)groups;
+    if (a_column == 1) {
+        for (int64_t i = 0; i < m; i += block_rows, to += k * block_rows)
+            pack_transposed<T, block_rows>(from + i * a_row, a_row,
+                                           m - i < block_rows ? (int)(m - i) : block_rows, k, to);
+        return;
+    }
+    for (int64_t x = 0; x < k; ++x) {
+        const T* column = from + x * a_column;
+        int64_t i = 0;
+        for (; i + block_rows <= m; i += block_rows)
+            for (int r = 0; r < block_rows; ++r)
+                to[i * k + x * block_rows + r] = column[(i + r) * a_row];
+        for (int r = 0; i + r < m; ++r) to[i * k + x * block_rows + r] = column[(i + r) * a_row];
+    }
+}
+
+MLPCORE_END
