@@ -62,11 +62,21 @@ class Backend:
     @property
     def records(self) -> bool:
         """Whether a step can be recorded here: there are kernels to replay it."""
-        return self.xp is np and kernels.native() is not None
+        if self.xp is np:
+            return kernels.native() is not None
+        return self._on_gpu and _captures()
 
     def plan(self) -> Any:
         """An empty plan, to record a step into."""
-        return Plan()
+        if not self._on_gpu:
+            return Plan()
+        from mlpcore.backend.cuda.plan import Plan as CudaPlan
+
+        return CudaPlan(self.device)
+
+    @property
+    def _on_gpu(self) -> bool:
+        return self.name.startswith("gpu:")
 
 
 def backend(name: str | Backend | Namespace = "cpu") -> Backend:
@@ -99,6 +109,13 @@ def backend(name: str | Backend | Namespace = "cpu") -> Backend:
     raise ValueError(
         f'got backend={name!r}, expected "cpu", "gpu", "gpu:N" (N a device number) or "auto"'
     )
+
+
+def _captures() -> bool:
+    """Whether there is all that a CUDA graph of a step needs."""
+    from mlpcore.backend.cuda import products
+
+    return products.available() and not kernels.switched_off()
 
 
 def _of_module(name: str) -> Backend:

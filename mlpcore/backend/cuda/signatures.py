@@ -83,6 +83,7 @@ class Signature:
 
     Attributes:
         merges: one member after another may be taken as one long member.
+        guarded: in a plan it leaves the members alone that have stopped.
         rows, columns: the axes that the kernel calls rows and columns.
     """
 
@@ -92,6 +93,7 @@ class Signature:
     scratch: tuple[str, ...]
     stages: tuple[Stage, ...]
     merges: bool = False
+    guarded: bool = False
     rows: str = "n"
     columns: str = "k"
 
@@ -129,6 +131,7 @@ def _signature(
     options: str = "",
     scratch: str = "",
     merges: bool = False,
+    guarded: bool = False,
     rows: str = "n",
     columns: str = "k",
 ) -> Signature:
@@ -141,6 +144,7 @@ def _signature(
         tuple(scratch.split()),
         tuple(_stage(stage, file) for stage in stages.split(",")),
         merges,
+        guarded,
         rows,
         columns,
     )
@@ -260,6 +264,7 @@ def _updates() -> dict[str, Signature]:
             f"theta:p g:p mask:p? norm:? {state} -> theta:p {state} copy:p!?",
             f"flat {name}",
             options=f"{shared} {options}",
+            guarded=True,
             rows="p",
             columns="",
         )
@@ -293,6 +298,7 @@ SIGNATURES: dict[str, Signature] = {
         "running:n value:n -> average:n",
         "flat running_average",
         options="momentum=0.1 scale=1",
+        guarded=True,
         columns="",
     ),
     "dropout": _signature(
@@ -315,4 +321,8 @@ SIGNATURES: dict[str, Signature] = {
     "gather_values": _signature(
         "gather", "x:N~ index:n# -> y:n~", "columns gather_rows", columns=""
     ),
+    "stop_if_not_finite": _signature(
+        "plan", "loss: -> live:# stopped:#", "once stop_if_not_finite", rows="", columns=""
+    ),
+    "next_step": _signature("plan", "-> step:~", "once next_step", rows="", columns=""),
 }

@@ -1,0 +1,240 @@
+"""Matrix products through cuBLASLt, which unlike CuPy's own can be captured in a CUDA graph."""
+
+from __future__ import annotations
+
+import functools
+import importlib.util
+import math
+import weakref
+from collections.abc import Hashable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from mlpcore.backend.dispatch import Array
+
+#: What NVIDIA recommends for Hopper, and more than any other needs.
+WORKSPACE_BYTES = 32 << 20
+#: Algorithms that are timed, best by the heuristic first; rounds of so many products each.
+CANDIDATES, ROUNDS, REPEATS = 8, 3, 5
+#: cudaDataType by the name of a dtype, and the cublasComputeType that multiplies in it.
+_TYPES = {"float32": (0, "COMPUTE_32F"), "float64": (1, "COMPUTE_64F")}
+
+#: The algorithms chosen so far, by all that they may depend on.
+_chosen: dict[Hashable, Any] = {}
+
+
+def available() -> bool:
+    """Whether the binding of cuBLASLt is installed."""
+    return importlib.util.find_spec("nvmath") is not None
+
+
+@dataclass(frozen=True)
+class Matrix:
+    """A matrix, or one for each member, as cuBLASLt sees it: by columns, and so transposed.
+
+    Attributes:
+        rows, columns: as they lie in memory, the columns contiguous.
+        lead: elements from one row to the next.
+        members: how many, and ``stride`` elements from one to the next; 0 where all share it.
+    """
+
+    address: int
+    rows: int
+    columns: int
+    lead: int
+    members: int
+    stride: int
+
+    @classmethod
+    def of(cls, array: Array) -> Matrix:
+        """An array ``(..., rows, columns)`` whose rows are contiguous.
+
+        Raises:
+            ValueError: for any other layout.
+        """
+        *leading, rows, columns = array.shape
+        item = array.dtype.itemsize
+        lead = columns if rows == 1 else array.strides[-2] // item
+        members, stride = math.prod(leading), 0
+        for size, step in zip(leading, array.strides[:-2]):
+            if size > 1:
+                stride = step // item
+        if (columns > 1 and array.strides[-1] != item) or sum(s > 1 for s in leading) > 1:
+            raise ValueError(
+                f"got a matrix of shape {tuple(array.shape)} and strides {array.strides}, expected "
+                "contiguous rows and at most one axis of members; pass a contiguous copy"
+            )
+        return cls(int(array.data.ptr), rows, columns, lead, members, stride)
+
+    def alignment(self, item: int) -> int:
+        """The bytes that every member's first element is aligned to, up to 256."""
+        return math.gcd(256, self.address, self.stride * item)
+
+
+class Product:
+    """``out = left @ right (+ bias)`` by rows, each operand perhaps transposed.
+
+    By columns that is ``out^T = right^T left^T``: what lies in memory by rows is its own transpose
+    to cuBLASLt, so the operands trade places and nothing is copied.
+
+    Raises:
+        NotImplementedError: where cuBLASLt has no algorithm, such as one that adds this bias.
+    """
+
+    def __init__(
+        self,
+        left: Array,
+        right: Array,
+        out: Array,
+        bias: Array | None = None,
+        *,
+        transpose_left: bool = False,
+        transpose_right: bool = False,
+        workspace: Array,
+    ):
+        self._blas, enums = _library()
+        self._kept = (left, right, out, bias, workspace)
+        self._workspace = workspace
+        self._handle = _handle(out.device.id)
+        matrices = [Matrix.of(array) for array in (right, left, out)]
+        self._addresses = [matrix.address for matrix in matrices]
+        kind, name = _TYPES[out.dtype.name]
+        compute = int(enums.ComputeType[name])
+        self._alpha, self._beta = np.ones(1, out.dtype), np.zeros(1, out.dtype)
+        members = max(matrix.members for matrix in matrices)
+        self._description = self._blas.matmul_desc_create(compute, kind)
+        self._layouts = [self._layout(kind, matrix, members) for matrix in matrices]
+        release = weakref.finalize(self, _release, self._blas, self._description, self._layouts)
+        release.atexit = False
+        for attribute, transposed in (("TRANSA", transpose_right), ("TRANSB", transpose_left)):
+            self._describe(attribute, int(enums.Operation.T if transposed else enums.Operation.N))
+        stride = 0
+        if bias is not None:
+            stride = bias.strides[0] // bias.dtype.itemsize if bias.ndim > 1 else 0
+            self._describe("EPILOGUE", int(self._blas.Epilogue.BIAS))
+            self._describe("BIAS_POINTER", int(bias.data.ptr))
+            self._describe("BIAS_BATCH_STRIDE", stride)
+        item = out.dtype.itemsize
+        alignments = [matrix.alignment(item) for matrix in matrices]
+        shapes = [(m.rows, m.columns, m.lead, m.members, m.stride) for m in matrices]
+        key = (out.device.id, compute, transpose_left, transpose_right, bias is None, stride)
+        key = (*key, *alignments, *shapes)
+        if key not in _chosen:
+            _chosen[key] = self._choose(alignments)
+        self._algorithm = _chosen[key]
+
+    def run(self) -> None:
+        """Start the product on the current stream."""
+        self._multiply(self._algorithm)
+
+    def _multiply(self, algorithm: Any) -> None:
+        import cupy
+
+        right, left, out = self._addresses
+        of_right, of_left, of_out = self._layouts
+        self._blas.matmul(
+            self._handle,
+            self._description,
+            self._alpha.ctypes.data,
+            right,
+            of_right,
+            left,
+            of_left,
+            self._beta.ctypes.data,
+            out,
+            of_out,
+            out,
+            of_out,
+            algorithm.ctypes.data,
+            int(self._workspace.data.ptr),
+            self._workspace.nbytes,
+            cupy.cuda.get_current_stream().ptr,
+        )
+
+    def _layout(self, kind: int, matrix: Matrix, members: int) -> int:
+        blas = self._blas
+        layout = blas.matrix_layout_create(kind, matrix.columns, matrix.rows, matrix.lead)
+        for name, value in (("BATCH_COUNT", members), ("STRIDED_BATCH_OFFSET", matrix.stride)):
+            attribute = blas.MatrixLayoutAttribute[name]
+            holder = np.array([value], blas.get_matrix_layout_attribute_dtype(attribute))
+            setting = int(attribute), holder.ctypes.data, holder.nbytes
+            blas.matrix_layout_set_attribute(layout, *setting)
+        return int(layout)
+
+    def _describe(self, name: str, value: int) -> None:
+        attribute = self._blas.MatmulDescAttribute[name]
+        holder = np.array([value], self._blas.get_matmul_desc_attribute_dtype(attribute))
+        setting = int(attribute), holder.ctypes.data, holder.nbytes
+        self._blas.matmul_desc_set_attribute(self._description, *setting)
+
+    def _choose(self, alignments: list[int]) -> Any:
+        """The fastest of the algorithms that the heuristic proposes."""
+        found = self._candidates(alignments)
+        return found[0] if len(found) == 1 else min(found, key=self._time)
+
+    def _candidates(self, alignments: list[int]) -> list[Any]:
+        blas = self._blas
+        preference = blas.matmul_preference_create()
+        wishes = {"MAX_WORKSPACE_BYTES": self._workspace.nbytes}
+        for operand, alignment in zip("ABCD", (*alignments, alignments[-1]), strict=True):
+            wishes[f"MIN_ALIGNMENT_{operand}_BYTES"] = alignment
+        results = np.zeros(CANDIDATES, blas.matmul_heuristic_result_dtype)
+        count = np.zeros(1, np.int32)
+        try:
+            for name, value in wishes.items():
+                attribute = blas.MatmulPreferenceAttribute[name]
+                holder = np.array([value], blas.get_matmul_preference_attribute_dtype(attribute))
+                setting = int(attribute), holder.ctypes.data, holder.nbytes
+                blas.matmul_preference_set_attribute(preference, *setting)
+            of_right, of_left, of_out = self._layouts
+            layouts = of_right, of_left, of_out, of_out
+            places = results.ctypes.data, count.ctypes.data
+            blas.matmul_algo_get_heuristic(
+                self._handle, self._description, *layouts, preference, CANDIDATES, *places
+            )
+        except blas.cuBLASLtError as fault:
+            raise NotImplementedError(f"cuBLASLt has no algorithm for this: {fault}") from fault
+        finally:
+            blas.matmul_preference_destroy(preference)
+        usable = results[: int(count[0])]
+        usable = usable[usable["state"] == 0]
+        if len(usable) == 0:
+            raise NotImplementedError("cuBLASLt has no algorithm for this")
+        return [usable["algo"][i : i + 1].copy() for i in range(len(usable))]
+
+    def _time(self, algorithm: Any) -> float:
+        """Milliseconds of some products, the least of the rounds."""
+        import cupy
+
+        self._multiply(algorithm)
+        rounds = []
+        for _ in range(ROUNDS):
+            start, end = cupy.cuda.Event(), cupy.cuda.Event()
+            start.record()
+            for _ in range(REPEATS):
+                self._multiply(algorithm)
+            end.record()
+            end.synchronize()
+            rounds.append(cupy.cuda.get_elapsed_time(start, end))
+        return float(min(rounds))
+
+
+def _library() -> tuple[Any, Any]:
+    """The binding of cuBLASLt, and that of cuBLAS, which has the enumerations of both."""
+    from nvmath.bindings import cublas, cublasLt
+
+    return cublasLt, cublas
+
+
+@functools.cache
+def _handle(device: int) -> int:
+    """One for each device, for the life of the process; the device is the current one."""
+    return int(_library()[0].create())
+
+
+def _release(blas: Any, description: int, layouts: list[int]) -> None:
+    blas.matmul_desc_destroy(description)
+    for layout in layouts:
+        blas.matrix_layout_destroy(layout)
