@@ -54,9 +54,10 @@ class Backend:
         import cupy
 
         facts = cupy.cuda.runtime.getDeviceProperties(self.device.id)
+        steps = "steps as CUDA graphs" if self.records else "steps call by call"
         return (
             f"{facts['name'].decode()}, {facts['totalGlobalMem'] >> 20} MiB, compute capability "
-            f"{facts['major']}.{facts['minor']}"
+            f"{facts['major']}.{facts['minor']}, {steps}"
         )
 
     @property

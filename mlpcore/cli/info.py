@@ -28,6 +28,7 @@ PACKAGES = (
     "matplotlib",
     "tqdm",
     *(f"cupy-cuda{version}x" for version in (12, 13)),
+    "nvmath-python",
 )
 
 
@@ -47,11 +48,13 @@ def facts() -> Iterator[tuple[str, str]]:
     yield "python", f"{platform.python_version()} on {platform.platform()}"
     for package in PACKAGES:
         yield package, version(package) or "not installed"
-    for name in at_hand():
+    names = at_hand()
+    for name in names:
         yield f"backend {name}", description(name)
     reason = why_no_gpu()
     if reason:
         yield "backend gpu", reason
+    yield "backend auto", f"{names[1]}, the first GPU" if names[1:] else "cpu, there is no GPU"
     yield from kernels.status().items()
     blas = np.show_config(mode="dicts")["Build Dependencies"]["blas"]
     yield "NumPy's BLAS", f"{blas['name']} {blas['version']}"

@@ -124,6 +124,18 @@ def test_more_steps_than_a_graph_or_a_window_holds(cupy: Any, monkeypatch: Any) 
 
 
 @either
+def test_a_hundred_steps_in_float32(cupy: Any, members: int | None) -> None:
+    """The same draws, and parameters within 1e-4 of the CPU's."""
+    nets = twins(cupy, members=members, dtype="float32", dropout=0.1)
+    for net, recorded in zip(nets, (True, False)):
+        fit(net, recorded, epochs=34, optimizer=mc.Adam(0.01, epsilon=1e-4))
+    expected = nets[1].tensors()
+    for name, value in nets[0].tensors().items():
+        apart = np.max(np.abs(value - expected[name])) / np.max(np.abs(expected[name]))
+        assert apart < 1e-4, name
+
+
+@either
 def test_the_same_bits_again(cupy: Any, members: int | None) -> None:
     arguments = {"members": members, "normalization": "batch", "dropout": 0.2, "dtype": "float32"}
     nets = [twins(cupy, **arguments)[0] for _ in range(2)]
@@ -224,6 +236,7 @@ def test_a_replay_is_one_graph_of_the_steps_calls(on_the_shim: Any) -> None:
     assert len(many.calls) == plan.STEPS_OF_A_GRAPH * len(one.calls)
     on_the_shim.launched.clear()
     before = len(on_the_shim.blas.algorithms)
+    on_the_shim.xp.zeros = on_the_shim.xp.empty = None  # nothing is allocated any more
     step.run(0, 2, np.ones(1, dtype=bool))
     assert (many.launches, one.launches) == (0, 2)
     products = len(on_the_shim.blas.algorithms) - before
@@ -231,6 +244,7 @@ def test_a_replay_is_one_graph_of_the_steps_calls(on_the_shim: Any) -> None:
     assert products == 2 * 8
     assert len(names) + products == 2 * len(one.calls)
     assert names[-1] == "next_step_i64"
+    assert names.count("affine_bias_gradient_f64") == 2 * 3  # batch normalization lies between
     assert names.count("stop_if_not_finite_f64") == 2
 
 
@@ -243,6 +257,13 @@ def test_a_workspace_is_refused_before_anything_is_allocated(
     monkeypatch.setattr(on_the_shim.xp, "empty", None)
     with pytest.raises(MemoryError, match=r"needs 33 MiB on gpu:0, .* 21 MiB, .* free of 64 MiB"):
         recorded_step(on_the_shim)
+
+
+def test_bias_gradients_are_summed_behind_the_derivative(on_the_shim: Any) -> None:
+    net, other = twins(on_the_shim, activation="gelu(approximate='tanh')", members=MEMBERS)
+    assert_equal_steps(net, other)
+    names = [name for name, *_ in on_the_shim.launched]
+    assert names.count("gelu_tanh_backward_f64") == 2 * names.count("affine_bias_gradient_f64")
 
 
 def test_the_replay_waits_for_the_current_stream(on_the_shim: Any) -> None:

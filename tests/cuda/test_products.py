@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import cublaslt
 from mlpcore.backend.cuda import products
 from mlpcore.backend.cuda.products import Matrix, Product
 
@@ -118,6 +119,25 @@ def test_descriptions_are_given_back(standing_in: Any) -> None:
     del product
     gc.collect()
     assert not standing_in.blas.things
+
+
+def test_the_stand_in_has_the_numbers_of_the_binding() -> None:
+    """Where nvmath is installed: the names, numbers and widths that the stand-in goes by."""
+    blas = pytest.importorskip("nvmath.bindings.cublasLt", exc_type=ImportError)
+    enums = pytest.importorskip("nvmath.bindings.cublas", exc_type=ImportError)
+    for kind, (enumeration, attributes) in cublaslt.ATTRIBUTES.items():
+        for name, (number, width) in attributes.items():
+            assert getattr(blas, enumeration)[name] == number
+            assert np.dtype(getattr(blas, f"get_{kind}_attribute_dtype")(number)) == width
+    assert blas.matmul_heuristic_result_dtype == cublaslt.RESULT
+    assert issubclass(blas.cuBLASLtError, Exception)
+    assert (blas.Epilogue.DEFAULT, blas.Epilogue.BIAS) == (1, 4)
+    assert (enums.Operation.N, enums.Operation.T) == (0, 1)
+    assert (enums.ComputeType.COMPUTE_32F, enums.ComputeType.COMPUTE_64F) == (68, 70)
+    own = cublaslt.CublasLt(lambda stream, call: None).modules()["nvmath.bindings.cublasLt"]
+    for name in ("create", "matmul", "matmul_algo_get_heuristic", *vars(own)):
+        if not name.startswith("_"):
+            assert hasattr(blas, name)
 
 
 def test_no_algorithm_is_said_so(standing_in: Any) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,7 @@ from mlpcore.backend import cuda
 from mlpcore.backend.cuda.binding import Clock, Refused, Stepped
 from mlpcore.backend.cuda.memory import aligned, check_memory
 from mlpcore.backend.cuda.products import WORKSPACE_BYTES, Product
+from mlpcore.backend.cuda.signatures import SIGNATURES
 from mlpcore.backend.cuda.windows import Window
 from mlpcore.backend.dispatch import Array, Primitive, results
 from mlpcore.backend.workspace import Symbol
@@ -43,6 +44,24 @@ class Recorded:
     inputs: list[Any]
     outputs: list[Any]
     parameters: dict[str, Any]
+
+
+def fused(calls: list[Recorded]) -> list[Recorded]:
+    """The calls with every bias gradient summed by the derivative in front of it, in one pass."""
+    found: list[Recorded] = []
+    for call in calls:
+        before = found[-1] if found else None
+        if (
+            before is not None
+            and call.name == "affine_bias_gradient"
+            and call.inputs == before.outputs[:1]
+            and f"{before.name}_bias" in SIGNATURES
+        ):
+            name, outputs = f"{before.name}_bias", [*before.outputs, *call.outputs]
+            found[-1] = replace(before, name=name, outputs=outputs)
+        else:
+            found.append(call)
+    return found
 
 
 class Plan:
@@ -103,7 +122,8 @@ class Plan:
             self._stream = cupy.cuda.Stream(non_blocking=True)
             self._stream.wait_event(cupy.cuda.get_current_stream().record())
             with self._stream:
-                launches = [launch for call in self._calls for launch in self._bound(call)]
+                calls = fused(self._calls)
+                launches = [launch for call in calls for launch in self._bound(call)]
                 launches += cuda.prepare("next_step", [], [self._clock.step], {}, self._clock)
                 # A first run outside of a capture loads the kernels; with every member at rest it
                 # changes nothing that lasts.

@@ -17,6 +17,7 @@ class Window:
     """
 
     mirror: Any
+    _staged: np.ndarray
 
     def __init__(self, host: np.ndarray, stride: int):
         self.host, self.stride = host, stride
@@ -29,7 +30,8 @@ class Window:
 
     def upload(self, first: int, last: int) -> None:
         """Copy what steps ``first`` to ``last - 1`` read."""
-        self.mirror[: last - first].set(np.ascontiguousarray(self._of_host(first, last)))
+        self._staged = np.ascontiguousarray(self._of_host(first, last))  # until it has been copied
+        self.mirror[: last - first].set(self._staged)
 
     def download(self, first: int, last: int, ran: np.ndarray) -> None:
         """Copy what steps wrote, for the members that ran them, ``(steps, E)``."""
