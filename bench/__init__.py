@@ -1,12 +1,5 @@
-"""The benchmark suite: kernels and steps by pytest-benchmark, and the comparison with peers.
+"""The benchmark suite: what is timed, by which libraries, and the pictures of what came out.
 
-An installed mlpcore goes before the checkout's own folder, which has no compiled kernels in it.
+`mlpcore bench` runs it, and so does ``pytest bench/``. A checkout has it in ``bench/``, an
+installed package in ``mlpcore.bench``; imports inside it are relative, so that both are one suite.
 """
-
-import sys
-from pathlib import Path
-
-#: The checkout.
-ROOT = Path(__file__).resolve().parent.parent
-
-sys.path[:] = [path for path in sys.path if Path(path).resolve() != ROOT] + [str(ROOT)]

@@ -1,97 +1,89 @@
-"""``python -m bench.compare``: our training step beside that of JAX, PyTorch and bare products."""
+"""Two results beside each other: what moved beyond the noise."""
 
 from __future__ import annotations
 
-import argparse
-import contextlib
-import json
-import sys
-from pathlib import Path
-from typing import Any
+from collections.abc import Iterator
+from dataclasses import dataclass
 
-from bench import ROOT
-from bench.cases import CASES
-from bench.machine import machine, slug, stamp
-from bench.measure import measure
-from bench.peers import PEERS, THREADS, Process, on_these_processors
-from bench.table import show, slow_downs, steps
+from .libraries import title_of
+from .results import Measured, Results
+from .statistics import Spread
+from .tables import Table
+from .words import number, quartiles
 
-RESULTS = ROOT / "bench" / "results"
+#: The rule, as it is printed.
+RULE = "A figure has moved when the middle halves of its rounds do not overlap."
 
 
-def main(arguments: list[str] | None = None) -> None:
-    """Measure, show, and keep what was found."""
-    options = _options(arguments)
-    facts = machine()
-    results = run(
-        options.only or list(CASES),
-        rounds=options.rounds or (3 if options.quick else 15),
-        seconds=0.1 if options.quick else 0.3,
-        busy=options.busy,
-    )
-    results["machine"] = facts | results["machine"]
-    show(steps(results), "one training step in microseconds")
-    if options.busy:
-        show(slow_downs(results), "times slower with one other process busy")
-    whole = not (options.quick or options.only)
-    path = options.output or (RESULTS / f"{slug(facts)}.json" if whole else None)
-    if path is not None:
-        path.write_text(json.dumps(results, indent=1) + "\n")
-        say(f"written to {path}")
+@dataclass(frozen=True)
+class Change:
+    """A figure that both results hold.
+
+    Attributes:
+        contest: of the later results.
+        library: whose figure it is.
+        before, after: the spreads.
+    """
+
+    contest: Measured
+    library: str
+    before: Spread
+    after: Spread
+
+    @property
+    def ratio(self) -> float:
+        """The later median over the earlier one; more than 1 is slower, or takes more."""
+        return self.after.median / self.before.median
+
+    @property
+    def moved(self) -> bool:
+        """Whether the middle halves of the rounds do not overlap."""
+        return not self.before.touches(self.after)
 
 
-def run(names: list[str], *, rounds: int, seconds: float, busy: bool) -> dict[str, Any]:
-    """Measure some cases with every library that is installed."""
-    on_these_processors()
-    with contextlib.ExitStack() as stack:
-        processes = []
-        for peer in PEERS.values():
-            if peer.installed:
-                processes.append(stack.enter_context(Process(peer)))
-            else:
-                say(f"{peer.title}: left out, {peer.package} is not installed")
-        cases = {}
-        for number, name in enumerate(names, 1):
-            say(f"{number}/{len(names)} {name}: {CASES[name].title}")
-            cases[name] = measure(CASES[name], processes, rounds=rounds, seconds=seconds, busy=busy)
-        return {
-            **stamp(),
-            "rounds": rounds,
-            "machine": {
-                "threads": THREADS,
-                "versions": {
-                    package: version
-                    for process in processes
-                    for package, version in process.facts["versions"].items()
-                },
-                "pools": {process.name: process.facts["pools"] for process in processes},
-            },
-            "cold_start": {process.name: round(process.start, 3) for process in processes},
-            "idle_share": {process.name: round(process.unrest, 4) for process in processes},
-            "cases": cases,
-        }
+def changes(before: Results, after: Results) -> Iterator[Change]:
+    """Every figure that both hold."""
+    known = {(contest.group, contest.name): contest for contest in before.contests}
+    for contest in after.contests:
+        old = known.get((contest.group, contest.name))
+        if old is None or (old.facts, old.unit) != (contest.facts, contest.unit):
+            continue
+        for library in contest.values:
+            first, second = old.spread(library), contest.spread(library)
+            if first is not None and second is not None:
+                yield Change(contest, library, first, second)
 
 
-def say(text: str) -> None:
-    """Tell how far it is, beside what may be redirected."""
-    print(text, file=sys.stderr, flush=True)
+def threshold(text: str) -> float:
+    """A share from per cent.
+
+    Raises:
+        ValueError: for anything else.
+
+    >>> threshold("10%"), threshold("2.5")
+    (0.1, 0.025)
+    """
+    try:
+        share = float(text.strip().removesuffix("%")) / 100
+    except ValueError:
+        share = -1.0
+    if not 0 <= share < float("inf"):
+        raise ValueError(f"got --threshold {text!r}, expected per cent such as 10%")
+    return share
 
 
-def _options(arguments: list[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m bench.compare", description=__doc__)
-    parser.add_argument(
-        "--only", metavar="CASE", action="append", choices=CASES, help=f"of {', '.join(CASES)}"
-    )
-    parser.add_argument("--rounds", type=int, help="for each library; by default 15")
-    parser.add_argument("--quick", action="store_true", help="3 short rounds, nothing kept")
-    parser.add_argument(
-        "--busy", action="store_true", help="each round also beside a process that is busy"
-    )
-    parser.add_argument(
-        "--output", type=Path, help="where to keep the results; by default those of all cases only"
-    )
-    return parser.parse_args(arguments)
-
-
-if __name__ == "__main__":
-    main()
+def table(moved: list[Change]) -> Table:
+    """The figures that moved, the worst first."""
+    rows = [
+        [
+            change.contest.title,
+            title_of(change.library),
+            *(
+                quartiles(s.lower, s.upper, change.contest.unit)
+                for s in (change.before, change.after)
+            ),
+            f"{number(change.ratio)} ×",
+        ]
+        for change in sorted(moved, key=lambda change: -change.ratio)
+    ]
+    return [["", "library", "before", "after", "now"], *rows]

@@ -11,32 +11,42 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from bench import ROOT
+import mlpcore
+from mlpcore.backend import kernels
+from mlpcore.backend.devices import backend
+
+_CHECKOUT = Path(__file__).resolve().parent.parent
+_CACHES = Path("/sys/devices/system/cpu/cpu0/cache")
 
 
 def machine() -> dict[str, Any]:
-    """The processor and the system."""
+    """The processor, the graphics processor and the system."""
     return {
         "processor": _processor(),
         "cores": len(cores()),
+        "caches": _caches(),
+        "gpu": gpu(),
         "system": f"{platform.system()} {platform.machine()}",
         "python": platform.python_version(),
+        "kernels": kernels.status(),
     }
 
 
 def slug(facts: dict[str, Any]) -> str:
-    """A file name for a machine.
+    """A file name for a machine: that of its graphics processor if it has one.
 
-    >>> slug({"processor": "Intel(R) Core(TM) i7 CPU @ 2.4GHz", "cores": 2})
+    >>> slug({"processor": "Intel(R) Core(TM) i7 CPU @ 2.4GHz", "cores": 2, "gpu": None})
     'intel-core-i7-2.4ghz-2-cores'
+    >>> slug({"processor": "x", "cores": 16, "gpu": {"name": "NVIDIA H200"}})
+    'nvidia-h200'
     """
-    words = re.sub(r"\((R|TM)\)|@|\b(CPU|Processor)\b", " ", facts["processor"])
-    name = re.sub(r"[^a-z0-9.]+", "-", words.lower()).strip("-")
-    return f"{name}-{facts['cores']}-cores"
+    if facts["gpu"]:
+        return _words(facts["gpu"]["name"])
+    return f"{_words(facts['processor'])}-{facts['cores']}-cores"
 
 
 def stamp() -> dict[str, str]:
-    """When, and which commit of the checkout."""
+    """When, and which source."""
     return {"date": datetime.now(UTC).isoformat(timespec="seconds"), "commit": _commit()}
 
 
@@ -57,6 +67,46 @@ def pools() -> list[dict[str, Any]]:
     ]
 
 
+def gpu() -> dict[str, Any] | None:
+    """The first graphics processor and what drives it; ``None`` where there is none."""
+    try:
+        backend("gpu")
+    except RuntimeError:
+        return None
+    import cupy
+
+    runtime = cupy.cuda.runtime
+    facts = runtime.getDeviceProperties(0)
+    return {
+        "name": facts["name"].decode(),
+        "memory": int(facts["totalGlobalMem"]),
+        "multiprocessors": int(facts["multiProcessorCount"]),
+        "capability": f"{facts['major']}.{facts['minor']}",
+        "cuda_driver": _dotted(runtime.driverGetVersion()),
+        "cuda_runtime": _dotted(runtime.runtimeGetVersion()),
+        "driver": _driver(),
+    }
+
+
+def _words(name: str) -> str:
+    words = re.sub(r"\((R|TM)\)|@|\b(CPU|Processor)\b", " ", name)
+    return re.sub(r"[^a-z0-9.]+", "-", words.lower()).strip("-")
+
+
+def _dotted(version: int) -> str:
+    """A CUDA version, such as 13000 for 13.0."""
+    return f"{version // 1000}.{version % 1000 // 10}"
+
+
+def _driver() -> str:
+    """The version of the driver, as nvidia-smi has it."""
+    tool = shutil.which("nvidia-smi")
+    if tool is None:
+        return "unknown"
+    query = [tool, "--query-gpu=driver_version", "--format=csv,noheader", "--id=0"]
+    return subprocess.run(query, capture_output=True, text=True).stdout.strip() or "unknown"
+
+
 def _processor() -> str:
     table = Path("/proc/cpuinfo")
     if table.exists():
@@ -66,15 +116,27 @@ def _processor() -> str:
     return platform.processor() or platform.machine()
 
 
+def _caches() -> dict[str, str]:
+    """Sizes of the caches by level, where the system tells them."""
+    found = {}
+    for folder in sorted(_CACHES.glob("index*")):
+        kind = (folder / "type").read_text().strip()
+        if kind != "Instruction":
+            level = (folder / "level").read_text().strip()
+            found[f"L{level}"] = (folder / "size").read_text().strip()
+    return found
+
+
 def _commit() -> str:
+    """Of a checkout its commit, of an installed package its version."""
     git = shutil.which("git")
-    if git is None:
-        return "unknown"
+    if git is None or not (_CHECKOUT / "pyproject.toml").exists():
+        return str(mlpcore.__version__)
 
     def ask(*arguments: str) -> str:
-        result = subprocess.run([git, "-C", ROOT, *arguments], capture_output=True, text=True)
+        result = subprocess.run([git, "-C", _CHECKOUT, *arguments], capture_output=True, text=True)
         return result.stdout.strip() if result.returncode == 0 else ""
 
     commit = ask("rev-parse", "--short=12", "HEAD")
     changed = ask("status", "--porcelain", "--untracked-files=no", "--", "mlpcore", "kernels")
-    return f"{commit or 'unknown'}{' and changes' if changed else ''}"
+    return f"{commit or mlpcore.__version__}{' and changes' if changed else ''}"

@@ -1,9 +1,8 @@
-"""Measure a case: every library validated, then timed in turn, round by round."""
+"""Measure a contest: every library validated, then timed in turn, round by round."""
 
 from __future__ import annotations
 
 import contextlib
-import functools
 import math
 import subprocess
 import sys
@@ -13,91 +12,59 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from bench.cases import Case, Problem, problem
-from bench.reference import product_figures, training_figures, validate
-from bench.statistics import Spread, ratios
-
-#: A row of the results, as JSON.
-Record = dict[str, Any]
+from .cases import Case, WrongResultError
+from .libraries import Library, WorkerError
+from .results import Measured
 
 
-class Library(Protocol):
+class Worker(Protocol):
     """What is asked of a worker's process."""
 
-    name: str
+    library: Library
 
     def ask(self, **command: Any) -> dict[str, Any]:
         """Send a command and wait for the answer."""
 
 
 def measure(
-    case: Case, libraries: Sequence[Library], *, rounds: int, seconds: float, busy: bool = False
-) -> Record:
+    case: Case,
+    workers: Sequence[Worker],
+    measured: Measured,
+    *,
+    rounds: int,
+    seconds: float,
+    busy: bool = False,
+) -> None:
     """Validate and time some libraries on a case.
 
     Args:
-        case: what to train.
-        libraries: the workers; each is asked in turn, so that all see the same machine.
+        case: what to run.
+        workers: each is asked in turn, so that all see the same machine.
+        measured: what was found in an earlier sitting; the rounds are added to it.
         rounds: how often each is asked.
-        seconds: how long a round takes about; always whole epochs.
+        seconds: how long a round takes about.
         busy: whether each round is measured twice, alone and with a busy process beside it.
 
-    Raises:
-        bench.reference.WrongResultError: for a library that computes something else.
+    A library that computes something else, or nothing, gets no time but is among the faults, and
+    is not asked again.
     """
-    figures = _Figures(problem(case))
-    first = {library.name: _prepare(case, library, figures) for library in libraries}
-    epochs = {library.name: _epochs(case, library, seconds) for library in libraries}
-    alone: dict[str, list[float]] = {library.name: [] for library in libraries}
-    beside: dict[str, list[float]] = {library.name: [] for library in libraries}
+    expected: dict[bool, np.ndarray] = {}
+    workers = [worker for worker in workers if _is_right(case, worker, measured, expected)]
+    trial: dict[str, list[float]] = {}
+    _one_round(workers, dict.fromkeys((w.library.name for w in workers), 1), trial)
+    counts = {
+        name: max(1, math.ceil(seconds / max(once * case.runs, 1e-9)))
+        for name, (once,) in trial.items()
+    }
+    if set(counts.values()) == {1} and not busy:
+        for name, (once,) in trial.items():
+            measured.values.setdefault(name, []).append(once)
+        rounds -= 1
     for _ in range(rounds):
-        _one_round(libraries, epochs, alone)
+        _one_round(workers, counts, measured.values)
         if busy:
             with busy_process():
-                _one_round(libraries, epochs, beside)
-    record = {
-        "layers": case.title,
-        "gflop": case.flops / 1e9,
-        "mbyte": case.bytes / 1e6,
-        "targets": asdict(case.targets),
-        "libraries": {
-            name: {
-                "first_step": float(f"{first[name]:.4g}"),
-                "epochs_a_round": epochs[name],
-                "seconds": [float(f"{value:.5g}") for value in values],
-                "spread": asdict(Spread.of(values)),
-            }
-            for name, values in alone.items()
-        },
-        "ratios": compare(alone),
-    }
-    if busy:
-        record["slow_down"] = {name: asdict(ratios(beside[name], alone[name])) for name in alone}
-    return record
-
-
-def compare(seconds: dict[str, list[float]]) -> Record:
-    """Our ratios to the better JAX, to PyTorch and to the products, round by round."""
-    if "ours" not in seconds:
-        return {}
-    ours = seconds["ours"]
-    found: Record = {}
-    for against in ("jax", "pytorch", "products"):
-        other = better(seconds, against)
-        if other is not None:
-            pair = (ours, seconds[other]) if against == "products" else (seconds[other], ours)
-            found[against] = {"of": other, **asdict(ratios(*pair))}
-    return found
-
-
-def better(seconds: dict[str, list[float]], library: str) -> str | None:
-    """The variant of a library with the lower median; ``None`` where none was timed."""
-    medians = {
-        name: Spread.of(values).median
-        for name, values in seconds.items()
-        if name == library or name.startswith(f"{library}_")
-    }
-    return min(medians, key=medians.__getitem__, default=None)
+                _one_round(workers, counts, measured.busy)
 
 
 @contextlib.contextmanager
@@ -111,40 +78,30 @@ def busy_process() -> Iterator[None]:
         process.wait()
 
 
-class _Figures:
-    """The reference's figures, each computed once."""
-
-    def __init__(self, numbers: Problem):
-        self.numbers = numbers
-
-    @functools.cached_property
-    def training(self) -> np.ndarray:
-        return training_figures(self.numbers)
-
-    @functools.cached_property
-    def products(self) -> np.ndarray:
-        return product_figures(self.numbers)
-
-
-def _prepare(case: Case, library: Library, figures: _Figures) -> float:
-    """The seconds of the first step; the library is right, or there is no time of it."""
-    first = library.ask(do="prepare", case=case.name)["first"]
-    got = library.ask(do="check")["figures"]
-    expected = figures.products if library.name.startswith("products") else figures.training
-    validate(f"{library.name} on {case.name}", got, expected)
-    return float(first)
-
-
-def _epochs(case: Case, library: Library, seconds: float) -> int:
-    """How many epochs fill a round, from a warm one."""
-    library.ask(do="round", epochs=1)
-    once = library.ask(do="round", epochs=1)["seconds"] * case.batches
-    return max(1, math.ceil(seconds / once))
+def _is_right(
+    case: Case, worker: Worker, measured: Measured, expected: dict[bool, np.ndarray]
+) -> bool:
+    """Whether a library makes the case ready and then has the reference's figures."""
+    name, floor = worker.library.name, worker.library.floor
+    if name in measured.faults:
+        return False
+    if floor not in expected:
+        expected[floor] = case.expected(floor)
+    try:
+        answer = worker.ask(do="prepare", kind=case.kind, case=asdict(case))
+        case.validate(name, worker.ask(do="check")["figures"], expected[floor])
+    except (WorkerError, WrongResultError) as fault:
+        measured.faults[name] = str(fault)
+        measured.values.pop(name, None)
+        return False
+    measured.first[name] = float(f"{answer['first']:.4g}")
+    return True
 
 
 def _one_round(
-    libraries: Sequence[Library], epochs: dict[str, int], seconds: dict[str, list[float]]
+    workers: Sequence[Worker], counts: dict[str, int], values: dict[str, list[float]]
 ) -> None:
-    for library in libraries:
-        answer = library.ask(do="round", epochs=epochs[library.name])
-        seconds[library.name].append(answer["seconds"])
+    for worker in workers:
+        name = worker.library.name
+        answer = worker.ask(do="round", count=counts[name])
+        values.setdefault(name, []).append(float(f"{answer['seconds']:.5g}"))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from typing import Self
 
 import numpy as np
@@ -29,6 +29,14 @@ class Spread:
         if not len(values):
             raise ValueError("got no values, expected those of at least one round")
         return cls(*(float(f"{q:.5g}") for q in np.quantile(values, [0, 0.25, 0.5, 0.75, 1])))
+
+    def over(self, divisor: float) -> Self:
+        """Each of the five divided by a number."""
+        return type(self)(*(value / divisor for value in astuple(self)))
+
+    def touches(self, other: Spread) -> bool:
+        """Whether the middle halves overlap."""
+        return self.lower <= other.upper and other.lower <= self.upper
 
 
 def ratios(numerator: Sequence[float], denominator: Sequence[float]) -> Spread:

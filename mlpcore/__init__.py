@@ -7,6 +7,8 @@ Written once against the Python array API standard; fused kernels where they exi
 MLP([784, 256, 10], activation='relu', output='softmax', dtype='float32', backend='cpu')
 """
 
+from typing import TYPE_CHECKING, Any
+
 from mlpcore import functions
 from mlpcore.mlp import MLP, load
 from mlpcore.testing import check_gradients
@@ -23,8 +25,10 @@ from mlpcore.training import (
     RMSProp,
     schedules,
 )
+from mlpcore.version import __version__
 
-__version__ = "0.1.0"
+if TYPE_CHECKING:
+    from mlpcore.experiments import plan_sweep, sweep
 
 __all__ = [
     "MLP",
@@ -38,8 +42,20 @@ __all__ = [
     "Epoch",
     "History",
     "RMSProp",
+    "__version__",
     "check_gradients",
     "functions",
     "load",
+    "plan_sweep",
     "schedules",
+    "sweep",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """What is loaded at its first use, to keep the import light."""
+    if name in ("plan_sweep", "sweep"):
+        from mlpcore import experiments
+
+        return getattr(experiments, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
-from typing import Any, Self
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
 
 from mlpcore import training
 from mlpcore.network import Network
 from mlpcore.training import Callback, Checkpoint, EarlyStopping, History, Optimizer, State
 from mlpcore.training.progress import Progress
+
+if TYPE_CHECKING:
+    from mlpcore import io
 
 
 class MLP(Network):
@@ -19,8 +24,10 @@ class MLP(Network):
     and the output's link turns them into predictions.
 
     Args:
-        sizes: inputs, hidden widths and outputs, such as ``[784, 256, 10]``.
-        activation: of the hidden layers: one name, or one for each. Parameters go in brackets,
+        sizes: inputs, hidden widths and outputs, such as ``[784, 256, 10]``; a hidden width may be
+            a list with one a member, ``[784, [64, 256], 10]``.
+        activation: of the hidden layers: one name, or a list with one for each; a NumPy array of
+            names gives each member its own. Parameters go in brackets,
             ``"leaky_relu(negative_slope=0.2)"``. See `mlpcore.functions.activations`.
         output: the link: ``"softmax"`` for classes, ``"sigmoid"`` for independent yes or no,
             ``"identity"`` for values, ``"exponential"`` for counts.
@@ -28,7 +35,9 @@ class MLP(Network):
             ``"huber(delta=1.0)"``. Every loss works on the logits.
         init: ``"auto"`` by activation, or a name such as ``"he_normal"`` or ``"normal(std=0.1)"``.
             See `mlpcore.functions.initializers`.
-        normalization: ``None``, ``"batch"`` or ``"layer"``, between affine map and activation.
+        init_scale: multiplies the initial weights; one number, or an array with one a member.
+        normalization: ``None``, ``"batch"`` or ``"layer"``, between affine map and activation;
+            ``"layer"`` takes one width for all members.
         dropout: the rate in [0, 1), one number, a list with one a hidden layer, or a NumPy array
             with one a member.
         label_smoothing: in [0, 1), for the softmax; one number, or an array with one a member.
@@ -37,6 +46,9 @@ class MLP(Network):
         backend: ``"cpu"``, ``"gpu"``, ``"gpu:1"`` or ``"auto"``; or an array library's namespace.
         seed: keys every random draw; for a stack also one seed a member, which then draws what a
             single network with that seed draws. ``(seed, member)`` names one member of a stack.
+
+    Where a text holds a number, as in ``"huber(delta=0.5)"``, a list in its place has one value a
+    member: ``"huber(delta=[0.5, 1.0])"``.
 
     Raises:
         ValueError: for impossible sizes, rates or names; the message lists the known ones.
@@ -131,6 +143,47 @@ class MLP(Network):
         from mlpcore import io
 
         io.save(self, path)
+
+    def export_onnx(
+        self, path: str | os.PathLike[str], preprocessing: io.Preprocessing | None = None
+    ) -> None:
+        """Write `predict` to an ONNX file, for any length of batch.
+
+        It takes ``X`` and gives ``predictions``, and with a softmax ``labels``. With
+        ``preprocessing``, which `mlpcore.io.load_preprocessing` reads from a model of
+        ``mlpcore train``, it takes the columns of a table instead and gives the target's own labels
+        or unit. See `mlpcore.io.export_onnx`.
+        """
+        from mlpcore import io
+
+        io.export_onnx(self, path, preprocessing)
+
+    def export_python(
+        self, path: str | os.PathLike[str], preprocessing: io.Preprocessing | None = None
+    ) -> None:
+        """Write `forward` and `predict` to one Python file that needs nothing but NumPy.
+
+        With ``preprocessing`` the file has ``predict_table`` too. See `mlpcore.io.export_python`.
+        """
+        from mlpcore import io
+
+        io.export_python(self, path, preprocessing)
+
+    def torch_state_dict(self) -> dict[str, np.ndarray]:
+        """Parameters and running statistics by the names of a ``torch.nn.Sequential``.
+
+        ``module.load_state_dict({name: torch.from_numpy(a) for name, a in state.items()})`` takes
+        them over. See `mlpcore.io.torch_state_dict` for the layers.
+        """
+        from mlpcore import io
+
+        return io.torch_state_dict(self)
+
+    def load_torch_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Take over the parameters and running statistics of such a ``torch.nn.Sequential``."""
+        from mlpcore import io
+
+        io.load_torch_state_dict(self, state)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str], backend: Any = "cpu") -> Self:

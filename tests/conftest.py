@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import signal
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,6 +13,10 @@ import numpy as np
 import pytest
 
 from mlpcore.backend import kernels
+
+# A shell starts what it runs in the background with Ctrl-C ignored.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 with warnings.catch_warnings():
     # Said once, here, so that a test which turns warnings into errors does not stumble over it.

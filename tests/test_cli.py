@@ -20,8 +20,8 @@ pytest.importorskip("matplotlib")
 
 from typer.testing import CliRunner  # noqa: E402
 
+from mlpcore.backend import at_hand as backends  # noqa: E402
 from mlpcore.cli import app as commands  # noqa: E402
-from mlpcore.cli import backends  # noqa: E402
 from mlpcore.cli.app import app  # noqa: E402
 
 QUICK = ("--hidden", "16", "--dropout", "0", "--learning-rate", "0.01", "--backend", "cpu")
@@ -224,43 +224,83 @@ def test_check_finds_faults(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "1 of 2 gradients are wrong" in output
 
 
+DATA = ("train", "data.csv", "--target", "y")
+
+#: The command line itself cannot be: exit code 2.
+MISUSES = [
+    (("train", "data.csv"), "got no --target, expected the column to predict, one of 'x', 'y'"),
+    ((*DATA, "--task", "magic"), "got task='magic'"),
+    ((*DATA, "--held-out", "2"), "held-out fraction of 2"),
+    ((*DATA, "--held-out", "nan"), "held-out fraction of nan"),
+    ((*DATA, "--hidden", "a"), "got --hidden 'a'"),
+    ((*DATA, "--hidden", "0"), "got --hidden '0'"),
+    ((*DATA, "--activation", "rleu"), "the nearest is 'relu'"),
+    ((*DATA, "--activation", "elu(alpha=-1)"), "got alpha=-1"),
+    ((*DATA, "--normalization", "bacth"), "the nearest is 'batch'"),
+    ((*DATA, "--optimizer", "adan"), "nearest is 'adam'"),
+    ((*DATA, "--learning-rate", "-1"), "got -1.0 for Adam(learning_rate=...)"),
+    ((*DATA, "--dropout", "1.5"), "got dropout=1.5"),
+    ((*DATA, "--seed", "-1"), "got seed=-1"),
+    ((*DATA, "--backend", "tpu"), "got backend='tpu'"),
+    (("predict", "good.safetensors", "data.csv", "--backend", "tpu"), "got backend='tpu'"),
+    (("predict", "good.safetensors", "data.csv", "--out", "o.txt"), "ends in .csv"),
+    (("predict", "good.safetensors", "data.csv", "--out", "data.csv"), "choose another --out"),
+]
+
+#: What it names cannot be used: exit code 1.
+FAILURES = [
+    (("train", "none.csv", "--target", "x"), "none.csv: No such file or directory"),
+    (("train", "data.txt", "--target", "x"), "ends in '.txt', expected .csv"),
+    (("train", "folder.csv", "--target", "x"), "folder.csv: Is a directory"),
+    (("train", "broken.npz", "--target", "x"), "broken.npz: got no NPZ file"),
+    (("train", "data.csv", "--target", "z"), "data.csv: got no column 'z'"),
+    (("train", "data.csv", "--target", "y", "--ignore", "z"), "data.csv: got no column 'z'"),
+    (("train", "data.csv", "--target", "y", "--ignore", "x"), "got no column beside 'y'"),
+    (("train", "words.csv", "--target", "w", "--task", "regression"), "got 'a' in row 1, expected"),
+    (("train", "words.csv", "--target", "one"), "column 'one': got 1 class, expected two or more"),
+    (("train", "words.csv", "--target", "far", "--task", "regression"), "got infinity in row"),
+    (("train", "words.csv", "--target", "gaps"), "column 'gaps': got no class in row 2"),
+    ((*DATA, "--out", "data.csv"), "data.csv: File exists"),
+    (("predict", "none.safetensors", "data.csv"), "none.safetensors: No such file"),
+    (("predict", "data.csv", "data.csv"), "not a safetensors file"),
+    (("predict", "bare.safetensors", "data.csv"), "got a model without preprocessing"),
+    (("predict", "good.safetensors", "other.csv"), "other.csv: got no column 'x'"),
+    (("predict", "good.safetensors", "texts.csv"), "texts.csv, column 'x': got 'a' in row 1"),
+    (("predict", "good.safetensors", "data.csv", "--out", "none/o.csv"), "got no directory 'none'"),
+    (("predict", "odd.safetensors", "data.csv"), "odd.safetensors: got a network"),
+]
+
+
 @pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        (("train", "none.csv", "--target", "x"), "none.csv: No such file or directory"),
-        (("train", "data.txt", "--target", "x"), "ends in '.txt', expected .csv"),
-        (("train", "data.csv"), "got no --target, expected the column to predict, one of 'x', 'y'"),
-        (("train", "data.csv", "--target", "z"), "data.csv: got no column 'z'"),
-        (("train", "data.csv", "--target", "y", "--task", "magic"), "got task='magic'"),
-        (("train", "data.csv", "--target", "y", "--held-out", "2"), "held-out fraction of 2"),
-        (("train", "data.csv", "--target", "y", "--hidden", "a"), "got --hidden 'a'"),
-        (("train", "data.csv", "--target", "y", "--hidden", "0"), "expected at least two positive"),
-        (("train", "data.csv", "--target", "y", "--activation", "rleu"), "the nearest is 'relu'"),
-        (("train", "data.csv", "--target", "y", "--optimizer", "adan"), "nearest is 'adam'"),
-        (("train", "data.csv", "--target", "y", "--dropout", "1.5"), "got dropout=1.5"),
-        (("train", "data.csv", "--target", "y", "--backend", "tpu"), "got backend='tpu'"),
-        (("train", "data.csv", "--target", "y", "--out", "data.csv"), "data.csv: File exists"),
-        (("predict", "none.safetensors", "data.csv"), "none.safetensors: No such file"),
-        (("predict", "data.csv", "data.csv"), "not a safetensors file"),
-        (("predict", "bare.safetensors", "data.csv"), "got a model without preprocessing"),
-        (("predict", "good.safetensors", "data.csv", "--out", "o.txt"), "ends in .csv"),
-        (("predict", "good.safetensors", "data.csv", "--out", "data.csv"), "choose another --out"),
-        (("predict", "good.safetensors", "other.csv"), "other.csv: got no column 'x'"),
-        (("predict", "odd.safetensors", "data.csv"), "odd.safetensors: got a network"),
-    ],
+    ("arguments", "message", "code"),
+    [*((*case, 2) for case in MISUSES), *((*case, 1) for case in FAILURES)],
 )
-def test_errors_are_one_line(arguments: tuple[str, ...], message: str) -> None:
+def test_errors_are_one_line(arguments: tuple[str, ...], message: str, code: int) -> None:
     frame = pandas.DataFrame({"x": range(20), "y": [0, 1] * 10})
     write(frame, "data.csv")
     write(frame.rename(columns={"x": "w"}), "other.csv")
+    write(frame.assign(x="a"), "texts.csv")
+    words = {"w": "a", "one": 5, "far": [0.5, np.inf] * 10, "gaps": ["a", None] * 10}
+    write(frame.assign(**words), "words.csv")
+    Path("broken.npz").write_bytes(b"no archive")
+    Path("folder.csv").mkdir()
     preprocessing = io.Preprocessing.fit(io.read_table("data.csv"), "y")
     mc.MLP([1, 2]).save("bare.safetensors")
     io.save(mc.MLP([1, 2]), "good.safetensors", preprocessing)
     io.save(mc.MLP([3, 2]), "odd.safetensors", preprocessing)
-    output = run(*arguments, code=2)
+    before = sorted(Path().rglob("*"))
+    output = run(*arguments, code=code)
     assert output.startswith("mlpcore: ")
     assert output.count("\n") == 1
     assert message in output
+    assert sorted(Path().rglob("*")) == before
+
+
+@pytest.mark.parametrize(
+    "arguments", [("train",), ("predict", "x"), ("fly",), (*DATA, "--epochs", "0"), ("--wings",)]
+)
+def test_a_command_line_of_another_form(arguments: tuple[str, ...]) -> None:
+    assert "Traceback" not in run(*arguments, code=2)
 
 
 def test_divergence_is_one_line() -> None:
@@ -268,7 +308,7 @@ def test_divergence_is_one_line() -> None:
     output = run(
         *("train", file, "--target", "price", "--quiet", "--optimizer", "sgd"),
         *("--learning-rate", "1e30"),
-        code=2,
+        code=1,
     )
     assert output.startswith("mlpcore: ")
 

@@ -213,6 +213,21 @@ def test_products(shape: Any, members: Any, dtype: str, instruction_set: str, rn
     assert_parity(affine, x[0] if members else x, weight, bias)
 
 
+@pytest.mark.parametrize("shape", [(0, 40), (3, 33), (21, 150), (300, 70)], ids=str)
+def test_a_few_rows_have_the_bits_of_many(
+    shape: Any, members: Any, dtype: str, instruction_set: str, rng: Any
+) -> None:
+    """Few rows are multiplied without packing the weights first, but in the same order."""
+    i, o = shape
+    x, weight, bias = (rng.normal(size=(*members, *s)).astype(dtype) for s in [(9, i), shape, (o,)])
+    (whole,) = run(affine, x, weight, bias, like=affine.reference(x, weight, bias))
+    for n in range(1, 7):
+        few = np.ascontiguousarray(x[..., :n, :])
+        (got,) = run(affine, few, weight, bias, like=whole[..., :n, :])
+        np.testing.assert_array_equal(got, whole[..., :n, :])
+        assert_parity(affine_weight_gradient, np.ascontiguousarray(x[..., :n]), whole)
+
+
 @pytest.mark.parametrize("shape", SIZES, ids=str)
 @pytest.mark.parametrize("loss", LOSSES, ids=lambda p: p.name)
 @pytest.mark.parametrize("weighted", [False, True])
@@ -370,6 +385,8 @@ class TestRefusals:
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
+# JAX, where a test before has loaded it, warns of every fork.
+@pytest.mark.filterwarnings("ignore:os.fork:RuntimeWarning")
 def test_works_after_a_fork(rng: Any) -> None:
     x = rng.normal(size=(600, 600))
     out = np.empty_like(x)

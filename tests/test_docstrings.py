@@ -13,7 +13,7 @@ import mlpcore
 MODULES = sorted(
     module.name
     for module in pkgutil.walk_packages(mlpcore.__path__, "mlpcore.")
-    if not module.name.startswith(("mlpcore.kernels", "mlpcore.backend._cpu"))
+    if not module.name.startswith(("mlpcore.kernels", "mlpcore.backend._cpu", "mlpcore.bench."))
 )
 
 

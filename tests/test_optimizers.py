@@ -73,10 +73,8 @@ def test_rule_and_hyperparameters(
 
 def test_a_number_becomes_a_constant_schedule() -> None:
     assert Adam(0.1).schedule == Constant(0.1)
-    assert Adam(0.1).constant_rate
     fall = CosineDecay(0.1, epochs=10)
     assert Adam(fall).schedule is fall
-    assert not Adam(fall).constant_rate
 
 
 @pytest.mark.parametrize(

@@ -92,6 +92,19 @@ def test_state_survives_json(houses: Table, target: str) -> None:
         {"features": [{"kind": "category", "name": "x", "categories": [1]}], "target": {}},
         {"features": [], "target": {"kind": "classes", "name": "y", "labels": [1, "a"]}},
         {"features": [], "target": {"kind": "classes", "name": "y", "labels": [None]}},
+        {"features": [], "target": {"kind": "classes", "name": "y", "labels": ["a", "a"]}},
+        {"features": [], "target": {"kind": "classes", "name": None, "labels": ["a", "b"]}},
+        {
+            "features": [{"kind": "category", "name": "x", "categories": ["a", "a"]}],
+            "target": {"kind": "classes", "name": "y", "labels": ["a", "b"]},
+        },
+        {
+            "features": [{"kind": "number", "name": 3, "mean": 0, "deviation": 1}],
+            "target": {"kind": "classes", "name": "y", "labels": ["a", "b"]},
+        },
+        {"features": [], "target": {"kind": "quantity", "name": "y", "mean": 0, "deviation": []}},
+        {"features": [], "target": {"kind": "quantity", "name": "y", "mean": 0, "deviation": -1}},
+        {"features": [], "target": {"kind": "quantity", "name": "y", "mean": 10**400}},
     ],
 )
 def test_foreign_state_is_refused(state: Any) -> None:
@@ -168,6 +181,11 @@ LABELS = np.array([0, 1])
         ({"x": LABELS, "y": texts("a", None)}, {"ignore": ("day",)}, "column 'y': got no class in"),
         ({"x": LABELS, "y": np.array([5, 5])}, {"ignore": ("day",)}, "column 'y': got 1 class"),
         ({"x": LABELS, "y": np.array([1.5, np.nan])}, {"ignore": ("day",)}, "no number in row 2"),
+        (
+            {"x": texts(None, None), "y": LABELS},
+            {"ignore": ("day",)},
+            "column 'x': got no text in any row, nor in another column",
+        ),
     ],
 )
 def test_bad_columns_are_named(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import time
 from functools import partial
 from typing import Any
 
@@ -11,27 +10,33 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from bench.cases import LEARNING_RATE, Problem
-from bench.reference import STEPS
-from bench.workers.worker import Worker, main
+from ..cases.training import LEARNING_RATE, Problem
+from .network import Network
+from .tasks import of_networks
+from .worker import Worker, main
 
 State = dict[str, Any]
 
 
-def losses(parameters: list[Any], x: jax.Array, labels: jax.Array) -> jax.Array:
-    """The mean cross-entropy of a batch."""
+def logits(parameters: list[Any], x: jax.Array) -> jax.Array:
+    """Forward."""
     a = x
     for w, b in parameters[:-1]:
         a = jax.nn.relu(a @ w + b)
     w, b = parameters[-1]
-    log_p = jax.nn.log_softmax(a @ w + b)
+    return a @ w + b
+
+
+def mean_loss(parameters: list[Any], x: jax.Array, labels: jax.Array) -> jax.Array:
+    """The mean cross-entropy of a batch."""
+    log_p = jax.nn.log_softmax(logits(parameters, x))
     return -jnp.mean(jnp.take_along_axis(log_p, labels[:, None], axis=1))
 
 
 def step(state: State, rows: jax.Array, x: jax.Array, labels: jax.Array) -> tuple[State, jax.Array]:
     """Gather a batch, differentiate, update by Adam; the new state and the loss."""
     x, labels = (source.at[rows].get(mode="promise_in_bounds") for source in (x, labels))
-    loss, g = jax.value_and_grad(losses)(state["theta"], x, labels)
+    loss, g = jax.value_and_grad(mean_loss)(state["theta"], x, labels)
     t = state["t"] + 1
     m = jax.tree.map(lambda m, g: 0.9 * m + 0.1 * g, state["m"], g)
     v = jax.tree.map(lambda v, g: 0.999 * v + 0.001 * g * g, state["v"], g)
@@ -46,7 +51,7 @@ def step(state: State, rows: jax.Array, x: jax.Array, labels: jax.Array) -> tupl
     return {"theta": theta, "m": m, "v": v, "t": t}, loss
 
 
-class Jax(Worker):
+class Jax(Network):
     """The data and the state stay on the device, the state in memory that it gives back.
 
     The orders are drawn by NumPy, on the host: faster than XLA's sort on a CPU.
@@ -55,17 +60,13 @@ class Jax(Worker):
         scan: whether the batches of an epoch are one call.
     """
 
-    packages = ("jax", "jaxlib")
-
-    def __init__(self, scan: bool):
-        self.scan = scan
-        self.rng = np.random.default_rng(0)
-
-    def prepare(self, problem: Problem) -> None:
-        case = self.case = problem.case
-        self.weights = problem.weights
+    def __init__(self, problem: Problem, scan: bool):
+        super().__init__(problem)
+        self.scan, self.rng, case = scan, np.random.default_rng(0), problem.case
         self.x, self.labels = jnp.asarray(problem.x), jnp.asarray(problem.labels, jnp.int32)
-        one = step if case.members is None else jax.vmap(step, in_axes=(0, 0, None, None))
+        stacked = case.members is not None
+        one = jax.vmap(step, in_axes=(0, 0, None, None)) if stacked else step
+        forward = jax.vmap(logits, in_axes=(0, None)) if stacked else logits
 
         @partial(jax.jit, donate_argnums=(0, 1, 2))
         def numbered(state: State, total: Any, i: Any, order: Any, x: Any, labels: Any) -> Any:
@@ -78,56 +79,52 @@ class Jax(Worker):
             return state, each.mean(axis=0)
 
         self.numbered, self.scanned = numbered, scanned
-        self.mean_loss = losses if case.members is None else jax.vmap(losses, (0, None, None))
-        self._restart()
-        self._epoch(self._orders(self._in_order())[:1])
+        self.probabilities = jax.jit(lambda theta, x: jax.nn.softmax(forward(theta, x)))
 
-    def check(self) -> list[float]:
-        self._restart()
-        mean = self._epoch(self._orders(self._in_order())[:STEPS])
-        batch = slice(self.case.batch)
-        after = self.mean_loss(self.state["theta"], self.x[batch], self.labels[batch])
-        return np.concatenate([np.atleast_1d(mean), np.atleast_1d(after)]).tolist()
-
-    def round(self, epochs: int) -> float:
-        self._restart()
-        start = time.perf_counter()
-        for _ in range(epochs):
-            self._epoch(self._orders(self._shuffled()))
-        return (time.perf_counter() - start) / (epochs * self.case.batches)
-
-    def _restart(self) -> None:
-        zeros = [np.zeros_like(w[..., 0, :]) for w in self.weights]
-        theta = [(jnp.array(w), jnp.array(b)) for w, b in zip(self.weights, zeros)]
+    def restart(self) -> None:
+        weights = self.problem.weights
+        theta = [(jnp.array(w), jnp.array(np.zeros_like(w[..., 0, :]))) for w in weights]
         m, v = (jax.tree.map(jnp.zeros_like, theta) for _ in range(2))
-        self.state = {"theta": theta, "m": m, "v": v, "t": jnp.zeros(self._lead, jnp.int32)}
+        lead = self.problem.case.lead
+        self.state = {"theta": theta, "m": m, "v": v, "t": jnp.zeros(lead, jnp.int32)}
 
-    @property
-    def _lead(self) -> tuple[int, ...]:
-        return () if self.case.members is None else (self.case.members,)
+    def ordered(self, rows: int) -> np.ndarray:
+        return self._train(self._in_order()[..., :rows])
+
+    def epoch(self) -> None:
+        self._train(self.rng.permuted(self._in_order(), axis=-1))
+
+    def warm(self) -> None:
+        if self.scan:  # one program for each number of batches
+            self.epoch()
+
+    def predict(self, x: np.ndarray) -> np.ndarray:
+        return np.asarray(self.probabilities(self.state["theta"], x))
+
+    def parameters(self) -> list[np.ndarray]:
+        return [np.asarray(p) for pair in self.state["theta"] for p in pair]
+
+    def device_memory(self) -> int | None:
+        statistics = jax.devices()[0].memory_stats()
+        return None if statistics is None else int(statistics["peak_bytes_in_use"])
 
     def _in_order(self) -> np.ndarray:
-        rows = np.arange(self.case.rows)
-        return np.ascontiguousarray(np.broadcast_to(rows, (*self._lead, self.case.rows)))
+        case = self.problem.case
+        rows = np.arange(case.rows)
+        return np.ascontiguousarray(np.broadcast_to(rows, (*case.lead, case.rows)))
 
-    def _shuffled(self) -> np.ndarray:
-        return self.rng.permuted(self._in_order(), axis=-1)
-
-    def _orders(self, rows: np.ndarray) -> jax.Array:
-        """``(batches, ..., batch)`` on the device."""
-        batches = rows.reshape(*self._lead, self.case.batches, self.case.batch)
-        return jnp.asarray(np.moveaxis(batches, -2, 0), jnp.int32)
-
-    def _epoch(self, order: jax.Array) -> np.ndarray:
-        """Train on the batches of this order; each member's mean loss, on the host as with us."""
+    def _train(self, rows: np.ndarray) -> np.ndarray:
+        """Train on the rows in this order; each member's mean loss."""
+        batches = rows.reshape(*rows.shape[:-1], -1, self.problem.case.batch)
+        order = jnp.asarray(np.moveaxis(batches, -2, 0), jnp.int32)
         if self.scan:
             self.state, mean = self.scanned(self.state, order, self.x, self.labels)
             return np.asarray(mean)
-        total, i = jnp.zeros(self._lead), jnp.zeros((), jnp.int32)
+        total, i = jnp.zeros(self.problem.case.lead), jnp.zeros((), jnp.int32)
         for _ in range(len(order)):
             self.state, total, i = self.numbered(self.state, total, i, order, self.x, self.labels)
         return np.asarray(total) / len(order)
 
 
 if __name__ == "__main__":
-    main(Jax(scan="scan" in sys.argv))
+    main(Worker(("jax", "jaxlib"), of_networks(partial(Jax, scan="scan" in sys.argv))))

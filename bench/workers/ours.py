@@ -1,67 +1,101 @@
-"""mlpcore: `MLP.fit` as anybody calls it."""
+"""mlpcore: `MLP.fit` and `MLP.predict` as anybody calls them, and the kernels one by one."""
 
 from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 import mlpcore as mc
-from bench.cases import LEARNING_RATE, Problem
-from bench.reference import STEPS
-from bench.workers.worker import Worker, main
+from mlpcore.backend import kernels
+
+from ..cases.training import LEARNING_RATE, Problem
+from .kernels import CopyTask, KernelTask, ProductTask
+from .network import Network
+from .tasks import of_networks
+from .worker import Worker, main
 
 
-class Ours(Worker):
-    """A round is a fit, timed from the end of its first epoch, which records the step, to the end.
+class Ours(Network):
+    """A training run is one `fit`, so that its step is recorded once.
 
     Args:
         backend: as `mlpcore.MLP` takes it.
     """
 
-    packages = ("numpy", "scipy")
-
-    def __init__(self, backend: str = "cpu"):
-        self.backend = backend
-
-    def prepare(self, problem: Problem) -> None:
-        case = self.case = problem.case
-        self.x, self.labels = problem.x, problem.labels
-        self.net = mc.MLP(case.sizes, members=case.members, backend=self.backend, seed=0)
+    def __init__(self, problem: Problem, backend: str):
+        super().__init__(problem)
+        case = problem.case
+        self.net = mc.MLP(case.sizes, members=case.members, backend=backend, seed=0)
         self.start = [self.net.backend.asarray(w, "float32") for w in problem.weights]
-        self._fit(case.batch)
+        self.spins = self.net.backend.device is None and kernels.native() is None
+        self.fits = 0
 
-    def check(self) -> list[float]:
-        history = self._fit(STEPS * self.case.batch, shuffle=False)
-        batch = slice(self.case.batch)
-        after = self.net.loss(self.x[batch], self.labels[batch])
-        return np.concatenate([np.atleast_1d(history.loss[0]), np.atleast_1d(after)]).tolist()
-
-    def round(self, epochs: int) -> float:
-        ends: list[float] = []
-        self._fit(
-            self.case.rows,
-            epochs=1 + epochs,
-            callbacks=[lambda epoch: ends.append(time.perf_counter())],
-        )
-        return (ends[-1] - ends[0]) / (epochs * self.case.batches)
-
-    def _fit(self, rows: int, **settings: Any) -> mc.History:
+    def restart(self) -> None:
         for parameter, start in zip(self.net.weights, self.start):
             parameter[...] = start
         for bias in self.net.biases:
             bias[...] = 0
+
+    def ordered(self, rows: int) -> np.ndarray:
+        return np.asarray(self._fit(rows, shuffle=False).loss[0])
+
+    def epoch(self) -> None:
+        self._fit(self.problem.case.rows)
+
+    def predict(self, x: np.ndarray) -> np.ndarray:
+        return self.net.backend.to_numpy(self.net.predict(x))
+
+    def parameters(self) -> list[np.ndarray]:
+        pairs = zip(self.net.weights, self.net.biases)
+        return [self.net.backend.to_numpy(p) for pair in pairs for p in pair]
+
+    def seconds(self, epochs: int) -> float:
+        """From the end of a first epoch, which records the step, to the end."""
+        self.restart()
+        ends: list[float] = []
+        case = self.problem.case
+        self._fit(
+            case.rows,
+            epochs=1 + epochs,
+            callbacks=[lambda epoch: ends.append(time.perf_counter())],
+        )
+        return (ends[-1] - ends[0]) / (epochs * case.batches)
+
+    def fit(self, good: Callable[[], bool], most: int) -> None:
+        self.restart()
+        # The order of the rows follows from the seed, so that each fit needs one of its own.
+        self.fits += 1
+        other = mc.MLP(self.problem.case.sizes, backend=self.net.backend, seed=self.fits)
+        other.parameters[...] = self.net.parameters
+        self.net = other
+        self._fit(self.problem.case.rows, epochs=most, callbacks=[lambda epoch: good()])
+
+    def device_memory(self) -> int | None:
+        if self.net.backend.device is None:
+            return None
+        import cupy
+
+        return int(cupy.get_default_memory_pool().total_bytes())
+
+    def _fit(self, rows: int, **settings: Any) -> mc.History:
         return self.net.fit(
-            self.x[:rows],
-            self.labels[:rows],
+            self.problem.x[:rows],
+            self.problem.labels[:rows],
             optimizer=mc.Adam(LEARNING_RATE),
-            batch_size=self.case.batch,
+            batch_size=self.problem.case.batch,
             progress=False,
             **{"epochs": 1, **settings},
         )
 
 
 if __name__ == "__main__":
-    main(Ours(*sys.argv[1:]))
+    backend = sys.argv[1]
+    tasks = of_networks(partial(Ours, backend=backend)) | {
+        task.kind: partial(task, backend=backend) for task in (KernelTask, ProductTask, CopyTask)
+    }
+    main(Worker(("numpy", "scipy", "cupy-cuda12x", "cupy-cuda13x"), tasks))

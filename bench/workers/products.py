@@ -1,59 +1,111 @@
-"""Only the matrix products of a step through NumPy: the floor of a step made of NumPy calls."""
+"""NumPy alone: a step's matrix products, the floor of a step made of NumPy calls, and ceilings."""
 
 from __future__ import annotations
 
 import sys
-import time
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from bench.cases import Problem
-from bench.workers.worker import Worker, main
+from ..cases import Copy, Product, Training
+from ..cases.case import figures
+from .tasks import MakeTask, Task, timed
+from .worker import Worker, main
 
 
-class Products(Worker):
-    """The chain of `reference.product_figures`, every result in memory of its own."""
+class ChainTask(Task):
+    """The chain of `cases.training.product_figures`, every result in memory of its own."""
 
-    packages = ("numpy",)
+    def __init__(self, case: Training):
+        self.case, self.problem = case, case.problem()
 
-    def prepare(self, problem: Problem) -> None:
-        case = self.case = problem.case
-        lead = () if case.members is None else (case.members,)
-        shape = (*lead, case.batch, case.sizes[0])
-        x = np.ascontiguousarray(np.broadcast_to(problem.x[: case.batch], shape))
-        forward, backward, z = [], [], [x]
-        for w in problem.weights:
-            z.append(np.empty((*lead, case.batch, w.shape[-1]), np.float32))
+    def prepare(self) -> None:
+        case, weights = self.case, self.problem.weights
+        shape = (*case.lead, case.batch, case.sizes[0])
+        z = [np.ascontiguousarray(np.broadcast_to(self.problem.x[: case.batch], shape))]
+        forward, backward = [], []
+        for w in weights:
+            z.append(np.empty((*case.lead, case.batch, w.shape[-1]), np.float32))
             forward.append((z[-2], w, z[-1]))
         dz = z[-1]
-        self.gradients = [np.empty_like(w) for w in problem.weights]
-        for layer in range(len(problem.weights))[::-1]:
+        self.gradients = [np.empty_like(w) for w in weights]
+        for layer in range(len(weights))[::-1]:
             backward.append((z[layer].mT, dz, self.gradients[layer]))
             if layer:
                 before = np.empty_like(z[layer])
-                backward.append((dz, problem.weights[layer].mT, before))
+                backward.append((dz, weights[layer].mT, before))
                 dz = before
         self.calls = forward + backward
         self._step()
 
-    def check(self) -> list[float]:
+    def check(self) -> Iterable[float]:
         self._step()
         return [float(np.linalg.norm(g)) for g in self.gradients]
 
-    def round(self, epochs: int) -> float:
-        steps = epochs * self.case.batches
-        start = time.perf_counter()
-        for _ in range(steps):
-            self._step()
-        return (time.perf_counter() - start) / steps
+    def round(self, count: int) -> float:
+        return timed(self._step, count * self.case.batches)
 
     def _step(self) -> None:
         for a, b, out in self.calls:
             np.matmul(a, b, out=out)
 
 
+class ProductTask(Task):
+    """One product."""
+
+    def __init__(self, case: Product):
+        self.a, self.b = case.factors()
+
+    def prepare(self) -> None:
+        self.out = np.matmul(self.a, self.b)
+
+    def check(self) -> Iterable[float]:
+        return figures(self.out)
+
+    def round(self, count: int) -> float:
+        return timed(lambda: np.matmul(self.a, self.b, out=self.out), count)
+
+
+class CopyTask(Task):
+    """A copy, its rows shared among the threads."""
+
+    spins = False
+
+    def __init__(self, case: Copy, threads: int):
+        self.source, self.threads = case.source(), threads
+        self.pool = ThreadPoolExecutor(threads)
+
+    def prepare(self) -> None:
+        self.target = np.zeros_like(self.source)
+        self.parts = list(
+            zip(
+                np.array_split(self.target, self.threads), np.array_split(self.source, self.threads)
+            )
+        )
+        self._copy()
+
+    def check(self) -> Iterable[float]:
+        return figures(self.target)
+
+    def round(self, count: int) -> float:
+        return timed(self._copy, count)
+
+    def _copy(self) -> None:
+        if self.threads == 1:
+            np.copyto(self.target, self.source)
+        else:
+            list(self.pool.map(lambda part: np.copyto(*part), self.parts))
+
+
 if __name__ == "__main__":
     # NumPy's BLAS does small products faster on one thread, large ones on all.
-    threadpool_limits(int(sys.argv[1]))
-    main(Products())
+    threads = int(sys.argv[1])
+    threadpool_limits(threads)
+    tasks: dict[str, MakeTask] = {
+        "training": ChainTask,
+        "product": ProductTask,
+        "copy": lambda case: CopyTask(case, threads),
+    }
+    main(Worker(("numpy",), tasks))

@@ -1,9 +1,9 @@
-"""What a worker does, and the loop that serves one.
+"""The loop that serves a worker's process.
 
-A command is a line such as ``{"do": "round", "epochs": 3}``, answered by a line. ``facts`` gives
-versions and thread pools, ``prepare`` a case's cold start, ``check`` the figures that are held to
-the reference, ``round`` the seconds a step of one timed round. Each answer also tells how long the
-worker had waited for the command, and how much processor time it took while it did.
+A command is a line such as ``{"do": "round", "count": 3}``, answered by a line. ``facts`` gives
+versions and thread pools, ``prepare`` makes a case ready and gives the seconds that this took,
+``check`` the figures that are held to the reference, ``round`` the seconds of a run, ``memory`` the
+bytes that a case takes.
 """
 
 from __future__ import annotations
@@ -14,55 +14,74 @@ import json
 import os
 import sys
 import time
-from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, TextIO
 
-from bench.cases import CASES, Problem, problem
-from bench.machine import pools
+from ..cases import KINDS, Case
+from ..machine import pools
+from .memory import most_memory
+from .tasks import MakeTask, Task
 
 #: Longer than any thread pool spins for more work; OpenBLAS's does for 2^26 cycles.
 SETTLE = 0.06
 
 
-class Worker(ABC):
-    """A library that trains a case's network.
+class Worker:
+    """A library in a process of its own.
 
-    Attributes:
+    Args:
         packages: whose versions are told.
+        tasks: by the kind of case.
     """
 
-    packages: tuple[str, ...]
+    def __init__(self, packages: Iterable[str], tasks: Mapping[str, MakeTask]):
+        self.packages, self.tasks = packages, tasks
+        self.task: Task | None = None
 
-    @abstractmethod
-    def prepare(self, problem: Problem) -> None:
-        """Take the data over, build and compile all there is to, and run a first step."""
+    def answer(self, command: dict[str, Any]) -> dict[str, Any]:
+        """Do what a command says."""
+        match command["do"]:
+            case "facts":
+                return {"versions": dict(_versions(self.packages)), "pools": pools()}
+            case "prepare":
+                self.task = None  # what the last case took is given back first
+                task = self._task(command)
+                start = time.perf_counter()
+                task.prepare()
+                self.task = task
+                return {"first": time.perf_counter() - start}
+            case "memory":
+                self.task = None
+                return {"bytes": most_memory(self._task(command))}
+            case "check":
+                return {"figures": list(self._prepared.check())}
+            case "round":
+                seconds = self._prepared.round(command["count"])
+                if self._prepared.spins:
+                    time.sleep(SETTLE)
+                return {"seconds": seconds}
+            case other:
+                raise ValueError(
+                    f"got the command {other!r}, expected facts, prepare, check, round or memory"
+                )
 
-    @abstractmethod
-    def check(self) -> list[float]:
-        """`reference.training_figures` of the prepared case, as this library has them."""
+    @property
+    def _prepared(self) -> Task:
+        if self.task is None:
+            raise ValueError("got check or round, expected prepare before it")
+        return self.task
 
-    @abstractmethod
-    def round(self, epochs: int) -> float:
-        """Train from the initial weights, shuffled, whole epochs; the seconds that a step took.
-
-        From the same start each time, since a fit that is done makes numbers too small for
-        processors to compute at full speed.
-        """
+    def _task(self, command: dict[str, Any]) -> Task:
+        return self.tasks[command["kind"]](_case(command["kind"], command["case"]))
 
 
 def serve(worker: Worker, commands: Iterable[str], replies: TextIO) -> None:
     """Answer commands until there are no more."""
-    replied = time.perf_counter(), time.process_time()
     for line in commands:
-        waited = time.perf_counter() - replied[0], time.process_time() - replied[1]
         try:
-            answer = _answer(worker, json.loads(line))
+            answer = worker.answer(json.loads(line))
         except Exception as error:
             answer = {"error": f"{type(error).__name__}: {error}"}
-        answer["waited"] = waited
-        time.sleep(SETTLE)
-        replied = time.perf_counter(), time.process_time()
         print(json.dumps(answer), file=replies, flush=True)
 
 
@@ -73,21 +92,10 @@ def main(worker: Worker) -> None:
         serve(worker, sys.stdin, replies)
 
 
-def _answer(worker: Worker, command: dict[str, Any]) -> dict[str, Any]:
-    match command["do"]:
-        case "facts":
-            return {"versions": dict(_versions(worker.packages)), "pools": pools()}
-        case "prepare":
-            numbers = problem(CASES[command["case"]])
-            start = time.perf_counter()
-            worker.prepare(numbers)
-            return {"first": time.perf_counter() - start}
-        case "check":
-            return {"figures": worker.check()}
-        case "round":
-            return {"seconds": worker.round(command["epochs"])}
-        case other:
-            raise ValueError(f"got the command {other!r}, expected facts, prepare, check or round")
+def _case(kind: str, fields: dict[str, Any]) -> Case:
+    return KINDS[kind](
+        **{name: tuple(v) if isinstance(v, list) else v for name, v in fields.items()}
+    )
 
 
 def _versions(packages: Iterable[str]) -> Iterator[tuple[str, str]]:

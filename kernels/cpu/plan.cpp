@@ -43,6 +43,7 @@ void Plan::finish() {
     check_members();
     for (Operation& operation : operations_) resolve_loops(operation);
     order_ = fuse(operations_);
+    for (const int i : order_) cost_ += operations_[i].cost();
     if (members_ == 1) schedule();
     finished_ = true;
 }
@@ -89,7 +90,6 @@ bool Plan::conflicts(const Task& task, const Task& earlier) const {
 }
 
 void Plan::schedule() {
-    for (const int i : order_) cost_ += operations_[i].cost();
     parts_ = cost_ < worth_sharing ? 1 : threads_;
     if (cost_ >= worth_sparing) pace_.gap = spared_gap;
     partials_.assign(operations_.size() * (size_t)parts_ * partial_size, 0.0);
@@ -188,10 +188,11 @@ int64_t Plan::run_paced(int64_t first, int64_t last, std::atomic<bool>& out_of_r
     while (first < last) {
         const bool trial = pace_.left <= 0, alone = pace_.prefer_alone() != trial;
         const int threads = alone ? 1 : parts_;
-        // The first half wakes the threads and fills their caches; the second is timed.
-        const int64_t end = std::min(last, first + block), timed = first + (end - first + 1) / 2;
-        int64_t stopped = run_block(threads, first, timed, out_of_range);
-        if (stopped < 0 && timed < end) {
+        // The first half wakes the threads and fills their caches; the second is timed. A step
+        // that comes alone wakes them itself, so waking counts.
+        const int64_t end = std::min(last, first + block), timed = first + (end - first) / 2;
+        int64_t stopped = timed > first ? run_block(threads, first, timed, out_of_range) : -1;
+        if (stopped < 0) {
             const auto start = Clock::now();
             stopped = run_block(threads, timed, end, out_of_range);
             const std::chrono::duration<double> taken = Clock::now() - start;
@@ -215,7 +216,8 @@ void Plan::run(int64_t first, int64_t last, const bool* active, int64_t* stopped
         stopped[0] = paced ? run_paced(first, last, out_of_range)
                            : run_block(parts_, first, last, out_of_range);
     } else if (members_ > 1) {
-        const int threads = (int)std::min<int64_t>(threads_, members_);
+        const double cost = cost_ * (double)members_ * (double)(last - first);
+        const int threads = cost < worth_sharing ? 1 : (int)std::min<int64_t>(threads_, members_);
         run_on_threads(threads, [&](int, int) {
             Frame frame(operations_);
             for (int64_t begin = next, end; begin < members_; begin = next) {

@@ -30,6 +30,10 @@ struct ProductKernels {
     void (*pack_rows)(const void* a, int64_t a_row, int64_t a_column, int64_t m, int64_t k,
                       void* groups);
     void (*multiply)(const Product& product);
+    // For at most `few_rows` rows of A: B is read as it is, `b_row` apart, since packing it takes
+    // longer than the product. The sums have the same order as above.
+    void (*multiply_few)(const Product& product, const void* b, int64_t b_row);
 };
+constexpr int64_t few_rows = 4;
 
 }  // namespace mlpcore

@@ -64,6 +64,12 @@ bool prefers_narrow(const Region& r, const ProductKernels& kernels) {
            r.height() >= 2 * r.width() && !r.bias && r.operation.followers.empty();
 }
 
+// Where A has few rows, packing B takes longer than the product.
+bool prefers_few(const Region& r, const ProductKernels& kernels) {
+    return r.product().b_column == 1 && r.height() <= few_rows &&
+           r.width() >= 2 * kernels.lanes && !r.sums;
+}
+
 void sum_columns(const Region& r) {
     const int64_t extents[2] = {r.product().k, r.product().n};
     void** arrays = r.frame.arrays(r.index);
@@ -131,6 +137,15 @@ void through_transpose(const Region& r, const ProductKernels& kernels) {
     T* c = (T*)r.c_at(r.m0);
     for (int64_t i = 0; i < m; ++i)
         for (int64_t j = 0; j < n; ++j) c[i * p.n + j] = t[j * m + i];
+}
+
+void through_few(const Region& r, const ProductKernels& kernels) {
+    const Operation::Product& p = r.product();
+    const Product product{r.a_at(r.m0, 0), false,  p.a_row,    p.a_column, nullptr,
+                          r.c_at(r.m0),    p.n,    r.bias,     false,      r.height(),
+                          r.width(),       p.k};
+    kernels.multiply_few(product, r.b, p.b_row);
+    run_followers(r, r.m0, r.m1);
 }
 
 // The sum over k in slices.
@@ -251,6 +266,8 @@ void run_product(const std::vector<Operation>& operations, const Step& step, Fra
     const ProductKernels& kernels = operation.float32 ? *set.float32 : *set.float64;
     if (prefers_blas(region))
         through_blas(region);
+    else if (prefers_few(region, kernels))
+        through_few(region, kernels);
     else if (!prefers_narrow(region, kernels))
         Slices(region, kernels).run();
     else if (operation.float32)

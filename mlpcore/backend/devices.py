@@ -30,13 +30,26 @@ class Backend:
 
     def asarray(self, values: Any, dtype: str) -> Array:
         """``values`` as an array of this backend; no copy where none is needed."""
-        return self.xp.asarray(values, dtype=getattr(self.xp, dtype), device=self.device)
+        array = self.xp.asarray(values, dtype=getattr(self.xp, dtype), device=self.device)
+        if self.xp is np and not array.flags.aligned:
+            # Memory that came over a network or out of a file; kernels take no such address.
+            return array.copy()
+        return array
+
+    def holds(self, values: Any) -> bool:
+        """Whether ``values`` is an array that this backend's library has and NumPy has not."""
+        follows = hasattr(values, "__array_namespace__")
+        return follows and self.xp is not np and namespace(values) is self.xp
 
     def zeros(self, shape: tuple[int, ...], dtype: str) -> Array:
         """Zeros that start on a cache line."""
         if self.xp is np:
             return aligned_zeros(shape, np.dtype(dtype))
         return self.xp.zeros(shape, dtype=getattr(self.xp, dtype), device=self.device)
+
+    def empty(self, shape: tuple[int, ...], dtype: str) -> Array:
+        """An array whose numbers are still to be written."""
+        return self.xp.empty(shape, dtype=getattr(self.xp, dtype), device=self.device)
 
     def to_numpy(self, array: Array) -> np.ndarray:
         """A copy, or a view, of ``array`` in the host's memory."""

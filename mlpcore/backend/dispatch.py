@@ -41,6 +41,7 @@ class Primitive:
     """
 
     backward: Primitive
+    __name__: str
 
     def __init__(self, body: Callable[..., Any], *, name: str = "", shapes: Shapes | None = None):
         functools.update_wrapper(self, body)

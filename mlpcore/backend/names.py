@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import difflib
+import functools
 import inspect
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
@@ -45,14 +46,17 @@ def check_parameters(name: str, function: Callable[..., Any], given: Iterable[st
 
     >>> check_parameters("round", round, ["ndigits"])
     """
-    arguments = inspect.signature(function).parameters
-    known = {
+    for key in given:
+        choose(f"parameter of {name}", key, _parameters(function))
+
+
+@functools.cache
+def _parameters(function: Callable[..., Any]) -> dict[str, inspect.Parameter]:
+    return {
         key: argument
-        for key, argument in arguments.items()
+        for key, argument in inspect.signature(function).parameters.items()
         if argument.kind is argument.KEYWORD_ONLY or argument.default is not argument.empty
     }
-    for key in given:
-        choose(f"parameter of {name}", key, known)
 
 
 def parse_spec(spec: str) -> tuple[str, dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""Floor 6: the command line, ``mlpcore train | predict | check | info``."""
+"""Floor 8: the command line, ``mlpcore train``, ``sweep``, ``predict``, ``bench`` and the rest."""
 
 from __future__ import annotations
 

@@ -9,17 +9,24 @@ from rich.console import Console
 from rich.text import Text
 from typer.core import TyperGroup
 
+from mlpcore.cli.bench import bench
 from mlpcore.cli.check import check
+from mlpcore.cli.export import export
 from mlpcore.cli.info import info
 from mlpcore.cli.predict import predict
+from mlpcore.cli.sweep import sweep
 from mlpcore.cli.train import train
+from mlpcore.cli.usage import UsageError
 
 #: What the library and the system raise for a reason that lies outside of them.
 FAULTS = (ArithmeticError, ImportError, MemoryError, OSError, RuntimeError, TypeError, ValueError)
 
 
 class Commands(TyperGroup):
-    """Commands whose faults are one red line and exit code 2; ``--debug`` may stand anywhere."""
+    """Commands whose faults are one red line; ``--debug`` may stand anywhere.
+
+    The exit code is 2 for a command line that cannot be, and 1 for what else goes wrong.
+    """
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Take ``--debug`` first, wherever it stands."""
@@ -36,7 +43,7 @@ class Commands(TyperGroup):
                 raise
             message = Text(f"mlpcore: {in_a_line(fault)}", style="bold red")
             Console(stderr=True).print(message, soft_wrap=True)
-            raise typer.Exit(2) from None
+            raise typer.Exit(2 if isinstance(fault, UsageError) else 1) from None
 
 
 def in_a_line(fault: BaseException) -> str:
@@ -62,5 +69,5 @@ def describe(
     """Multilayer perceptrons with hand-derived gradients, on the CPU and the GPU."""
 
 
-for command in (train, predict, check, info):
+for command in (train, sweep, predict, export, bench, check, info):
     app.command()(command)

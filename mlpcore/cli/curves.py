@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,32 +9,18 @@ from typing import Any
 
 from mlpcore.backend.extras import require
 from mlpcore.cli.words import percent, quantity
-from mlpcore.io import write_atomically
+from mlpcore.io.pictures import (
+    FAINT,
+    HELD_OUT,
+    STYLE,
+    TRAINING,
+    logarithmic,
+    spans_decades,
+    write_picture,
+)
 
-INK, FAINT, GRID = "#22272e", "#6b7480", "#e4e7eb"
-TRAINING, HELD_OUT = "#8a94a3", "#1f6feb"
-STYLE = {
-    "font.size": 11,
-    "text.color": INK,
-    "axes.edgecolor": FAINT,
-    "axes.labelcolor": INK,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.grid": True,
-    "axes.grid.axis": "y",
-    "axes.axisbelow": True,
-    "grid.color": GRID,
-    "legend.frameon": False,
-    "xtick.color": FAINT,
-    "ytick.color": FAINT,
-    "xtick.labelcolor": INK,
-    "ytick.labelcolor": INK,
-    "ytick.minor.size": 0,
-}
 #: The part of the figure below its title.
 BELOW_TITLE = (0, 0, 1, 0.85)
-#: Losses that span more than this ratio are drawn on a logarithmic axis.
-LOGARITHMIC = 20.0
 
 
 @dataclass(frozen=True)
@@ -85,9 +70,7 @@ def draw_curves(
             _draw(axes, panel, best)
         handles, labels = figure.axes[0].get_legend_handles_labels()
         figure.legend(handles, labels, ncols=3, loc="upper right", bbox_to_anchor=(0.995, 0.995))
-        image = io.BytesIO()
-        figure.savefig(image, format="png", facecolor="white")
-    write_atomically(path, image.getvalue())
+        write_picture(figure, path)
 
 
 def _draw(axes: Any, panel: Panel, best: int) -> None:
@@ -118,8 +101,6 @@ def _scale(axes: Any, panel: Panel, epochs: int) -> None:
     values = (*panel.training, *panel.held_out)
     if panel.share:
         axes.yaxis.set_major_formatter(ticker.FuncFormatter(lambda v, _: f"{100 * v:g} %"))
-    elif min(values) > 0 and max(values) > LOGARITHMIC * min(values):
+    elif spans_decades(values):
         axes.set_yscale("log")
-        axes.yaxis.set_major_locator(ticker.LogLocator(subs=(1.0, 3.0)))
-        axes.yaxis.set_major_formatter(ticker.FuncFormatter(lambda v, _: f"{v:g}"))
-        axes.yaxis.set_minor_formatter(ticker.NullFormatter())
+        logarithmic(axes.yaxis)

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mlpcore.cli.usage import UsageError
 from mlpcore.io import (
     Preprocessing,
     Table,
@@ -58,7 +59,7 @@ def file_examples(
     table = read_table(path)
     if target is None:
         known = ", ".join(map(repr, table.names[:20]))
-        raise ValueError(f"{path}: got no --target, expected the column to predict, one of {known}")
+        raise UsageError(f"{path}: got no --target, expected the column to predict, one of {known}")
     whole = fit_target(table, target, task)
     rows, _ = split(len(table), fraction, labels=_strata(whole, table), seed=seed)
     preprocessing = Preprocessing.fit(table.take(rows), target, task=whole.task, ignore=ignore)

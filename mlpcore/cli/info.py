@@ -13,8 +13,8 @@ from rich.text import Text
 
 import mlpcore
 from mlpcore.backend import kernels
+from mlpcore.backend.at_hand import at_hand, description, why_no_gpu
 from mlpcore.backend.extras import version
-from mlpcore.cli.backends import at_hand, description, why_no_gpu
 
 #: The packages that matter; those after the first two are optional.
 PACKAGES = (
@@ -25,6 +25,7 @@ PACKAGES = (
     "pandas",
     "pyarrow",
     "safetensors",
+    "onnx",
     "matplotlib",
     "tqdm",
     *(f"cupy-cuda{version}x" for version in (12, 13)),

@@ -9,11 +9,13 @@ import numpy as np
 import typer
 from rich.console import Console
 
+from mlpcore.backend.devices import backend as find_backend
 from mlpcore.backend.extras import require
 from mlpcore.backend.memory import to_numpy
-from mlpcore.io import load_preprocessing, read_table, write_atomically
+from mlpcore.cli.model import load_model
+from mlpcore.cli.usage import UsageError, usage
+from mlpcore.io import read_table, write_atomically
 from mlpcore.io.targets import Classes
-from mlpcore.mlp import load
 
 Option = typer.Option
 
@@ -25,23 +27,19 @@ def predict(
     backend: Annotated[str, Option(help="cpu, gpu or auto.")] = "cpu",
 ) -> None:
     """Predict a file's rows, and write predictions and probabilities to a CSV file."""
-    preprocessing = load_preprocessing(model)
+    with usage():
+        find_backend(backend)
+    if out.suffix.lower() != ".csv":
+        raise UsageError(f"got --out {out}, expected a name that ends in .csv")
+    if out.exists() and file.exists() and out.samefile(file):
+        raise UsageError(f"got {file} to read and to write; choose another --out")
+    network, preprocessing = load_model(model, backend)
     if preprocessing is None:
         raise ValueError(
             f"{model}: got a model without preprocessing, expected one saved by 'mlpcore train'; "
             "use mlpcore.load and net.predict on arrays instead"
         )
-    if out.suffix.lower() != ".csv":
-        raise ValueError(f"got --out {out}, expected a name that ends in .csv")
-    if out.exists() and out.samefile(file):
-        raise ValueError(f"got {file} to read and to write; choose another --out")
-    network = load(model, backend=backend)
     target = preprocessing.target
-    if (network.sizes[0], network.sizes[-1]) != (preprocessing.inputs, target.outputs):
-        raise ValueError(
-            f"{model}: got a network from {network.sizes[0]} to {network.sizes[-1]} with "
-            f"preprocessing from {preprocessing.inputs} to {target.outputs}; train the model anew"
-        )
     X = preprocessing.transform(read_table(file))
     outputs = to_numpy(network.predict(X))
     columns = {"prediction": target.decode(outputs)}

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from mlpcore.cli.backends import kernels_of
+from mlpcore.backend.at_hand import kernels_of
 from mlpcore.cli.curves import Panel, draw_curves
 from mlpcore.cli.examples import Examples
 from mlpcore.cli.run import Run, Settings, largest_difference, measure

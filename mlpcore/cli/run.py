@@ -17,7 +17,7 @@ from mlpcore.cli.words import percent, quantity
 from mlpcore.functions.metrics import r2
 from mlpcore.mlp import MLP
 from mlpcore.training import Epoch, History, Optimizer
-from mlpcore.training.optimizers import optimizer as find_optimizer
+from mlpcore.training.optimizers import optimizer
 
 
 @dataclass(frozen=True)
@@ -34,6 +34,34 @@ class Settings:
     epochs: int
     seed: int
     quiet: bool
+
+    def check(self) -> None:
+        """Check all that can be checked without the data.
+
+        Raises:
+            ValueError: for what no network or optimizer can be made of.
+        """
+        self.network([1, *(1 for _ in self.hidden), 1], "cpu", output="identity")
+        self.rule()
+
+    def network(self, sizes: Sequence[int], backend: str, output: str) -> MLP:
+        """A new network."""
+        return MLP(
+            sizes,
+            activation=self.activation,
+            output=output,
+            normalization=self.normalization,
+            dropout=self.dropout,
+            backend=backend,
+            seed=self.seed,
+        )
+
+    def rule(self) -> Optimizer:
+        """The optimizer."""
+        found = optimizer(self.optimizer)
+        if self.learning_rate is None:
+            return found
+        return dataclasses.replace(found, learning_rate=self.learning_rate)
 
     def __str__(self) -> str:
         return "  ·  ".join((self.activation, self.optimizer, f"seed {self.seed}"))
@@ -66,20 +94,13 @@ def train_on(backend: str, examples: Examples, settings: Settings) -> Run:
         mlpcore.DivergenceError: if the loss leaves the finite numbers.
     """
     target = examples.preprocessing.target
-    classes = target.task == "classification"
-    network = MLP(
-        [examples.preprocessing.inputs, *settings.hidden, target.outputs],
-        activation=settings.activation,
-        output="softmax" if classes else "identity",
-        normalization=settings.normalization,
-        dropout=settings.dropout,
-        backend=backend,
-        seed=settings.seed,
-    )
+    output = "softmax" if target.task == "classification" else "identity"
+    sizes = [examples.preprocessing.inputs, *settings.hidden, target.outputs]
+    network = settings.network(sizes, backend, output)
     start = time.perf_counter()
     history = network.fit(
         *examples.training,
-        optimizer=_optimizer(settings),
+        optimizer=settings.rule(),
         batch_size=settings.batch_size,
         epochs=settings.epochs,
         validation_data=examples.held_out,
@@ -88,7 +109,7 @@ def train_on(backend: str, examples: Examples, settings: Settings) -> Run:
         progress=False if settings.quiet else "auto",
     )
     seconds = time.perf_counter() - start
-    return Run(backend, network, history, seconds, _quality(network, examples))
+    return Run(backend, network, history, seconds, quality(network, examples))
 
 
 def measure(examples: Examples) -> str:
@@ -116,14 +137,8 @@ def _figures(loss: float, metrics: dict[str, Any]) -> str:
     return "  ".join(f"{name} {value}" for name, value in words.items())
 
 
-def _optimizer(settings: Settings) -> Optimizer:
-    optimizer = find_optimizer(settings.optimizer)
-    if settings.learning_rate is None:
-        return optimizer
-    return dataclasses.replace(optimizer, learning_rate=settings.learning_rate)
-
-
-def _quality(network: MLP, examples: Examples) -> dict[str, str]:
+def quality(network: MLP, examples: Examples) -> dict[str, str]:
+    """How good a network is on the held-out part, in words."""
     X, y = examples.held_out
     outputs = to_numpy(network.predict(X))
     target = examples.preprocessing.target

@@ -8,11 +8,16 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from mlpcore.cli import backends
+from mlpcore.backend import at_hand as backends
+from mlpcore.backend.checks import whole_number
+from mlpcore.backend.devices import backend as find_backend
 from mlpcore.cli.examples import DIGITS, digits_examples, file_examples
 from mlpcore.cli.report import closing_table, comparison, draw, say_where
 from mlpcore.cli.run import Settings, train_on
+from mlpcore.cli.usage import usage
 from mlpcore.io import save
+from mlpcore.io.split import check_fraction
+from mlpcore.io.targets import check_task
 
 Option = typer.Option
 
@@ -39,7 +44,7 @@ def train(
     dropout: Annotated[float, Option(help="The share of hidden units to drop.")] = 0.2,
     optimizer: Annotated[str, Option(help="Such as adamw or 'sgd(momentum=0.9)'.")] = "adam",
     learning_rate: Annotated[float | None, Option(help="Default: the optimizer's own.")] = None,
-    batch_size: Annotated[int, Option(help="Rows in a batch.")] = 32,
+    batch_size: Annotated[int, Option(min=1, help="Rows in a batch.")] = 32,
     epochs: Annotated[int, Option(min=1, help="Passes over the training part.")] = 40,
     seed: Annotated[int, Option(help="Of the split, the weights, shuffles and dropout.")] = 0,
     out: Annotated[
@@ -48,18 +53,23 @@ def train(
     quiet: Annotated[bool, Option("--quiet", help="No progress bar, no line per epoch.")] = False,
 ) -> None:
     """Train a network, save it, and draw its curves."""
-    settings = Settings(
-        widths(hidden),
-        activation,
-        normalization,
-        dropout,
-        optimizer,
-        learning_rate,
-        batch_size,
-        epochs,
-        seed,
-        quiet,
-    )
+    with usage():
+        settings = Settings(
+            widths(hidden),
+            activation,
+            normalization,
+            dropout,
+            optimizer,
+            learning_rate,
+            batch_size,
+            epochs,
+            seed,
+            quiet,
+        )
+        settings.check()
+        check_task(task)
+        check_fraction(held_out)
+        find_backend(backend or "auto")
     if data == DIGITS:
         examples = digits_examples(held_out, seed)
         names = [backend] if backend else backends.at_hand()[:2]
@@ -89,12 +99,12 @@ def widths(text: str) -> tuple[int, ...]:
     """The widths of the hidden layers, from ``"256,128"``; none at all from ``""``.
 
     Raises:
-        ValueError: for anything but whole numbers.
+        ValueError: for anything but positive whole numbers.
 
     >>> widths("256, 128"), widths("")
     ((256, 128), ())
     """
     try:
-        return tuple(int(word) for word in text.split(",")) if text.strip() else ()
+        return tuple(whole_number("width", int(w)) for w in text.split(",")) if text.strip() else ()
     except ValueError:
         raise ValueError(f"got --hidden {text!r}, expected widths such as 256,128") from None

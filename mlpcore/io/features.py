@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -58,8 +59,9 @@ class Number:
 
     def transform(self, table: Table) -> NDArray[np.float64]:
         """The column standardised, ``(n, 1)``."""
-        standardised = (numbers(table, self.name) - self.mean) / self.deviation
-        return np.nan_to_num(standardised, copy=False, nan=0.0)[:, None]
+        values = numbers(table, self.name)
+        column: NDArray[np.float64] = standardised(values, self.mean, self.deviation)
+        return column[:, None]
 
 
 @dataclass(frozen=True)
@@ -80,8 +82,11 @@ class Category:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "categories", tuple(self.categories))
-        if not all(isinstance(category, str) for category in self.categories):
-            raise ValueError(f"got categories {self.categories} of {self.name!r}, expected texts")
+        texts = {category for category in self.categories if isinstance(category, str)}
+        if len(texts) < len(self.categories):
+            raise ValueError(
+                f"got categories {self.categories} of {self.name!r}, expected texts, each once"
+            )
 
     @property
     def width(self) -> int:
@@ -103,11 +108,7 @@ class Category:
 
     def transform(self, table: Table) -> NDArray[np.float64]:
         """The column one-hot, ``(n, categories)``."""
-        column = texts(table, self.name)
-        places = {category: place for place, category in enumerate(self.categories)}
-        places_of_rows = np.array([places.get(text, -1) for text in column], dtype=np.int64)
-        one_hot: NDArray[np.bool_] = places_of_rows[:, None] == np.arange(self.width)
-        return one_hot.astype(np.float64)
+        return one_hot_texts(texts(table, self.name), self.categories)
 
 
 Feature = Number | Category
@@ -117,6 +118,20 @@ def fit_feature(table: Table, name: str) -> Feature:
     """A `Number` for a column of numbers, a `Category` for one of texts."""
     kind = Category if table.column(name).dtype.kind == "O" else Number
     return kind.fit(table, name)
+
+
+def standardised(values: Any, mean: Any, deviation: Any) -> Any:
+    """``(x - mean) / deviation``, and 0, the mean, where a number is missing."""
+    z = (values - mean) / deviation
+    return np.where(np.isnan(z), 0.0, z)
+
+
+def one_hot_texts(column: Iterable[Any], categories: Sequence[str]) -> NDArray[np.float64]:
+    """Rows of zeros, with a 1 in the place of the row's category where it is a known one."""
+    places = {category: place for place, category in enumerate(categories)}
+    places_of_rows = np.array([places.get(text, -1) for text in column], dtype=np.int64)
+    one_hot: NDArray[np.bool_] = places_of_rows[:, None] == np.arange(len(categories))
+    return one_hot.astype(np.float64)
 
 
 def numbers(table: Table, name: str) -> NDArray[np.float64]:

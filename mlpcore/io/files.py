@@ -3,14 +3,30 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import secrets
+import stat
 from pathlib import Path
 
 StrPath = str | os.PathLike[str]
 
 #: How the name of a file ends that is not whole yet.
 TEMPORARY = ".tmp"
+#: A message that quotes more of a file than this helps nobody.
+LONGEST = 300
+
+
+def check_readable(path: StrPath) -> None:
+    """Check that a file can be read to its end; a FIFO or a device might never come to one.
+
+    Raises:
+        OSError: as the system says, or for what is no file.
+    """
+    path = Path(path)
+    if stat.S_IFMT(path.stat().st_mode) not in (stat.S_IFREG, stat.S_IFDIR):
+        raise OSError(errno.EINVAL, "got a FIFO or a device, expected a file", str(path))
+    path.open("rb").close()
 
 
 def write_atomically(path: StrPath, contents: bytes) -> None:
@@ -23,23 +39,27 @@ def write_atomically(path: StrPath, contents: bytes) -> None:
         contents: what to write.
 
     Raises:
-        OSError: as the system says; no temporary file is left behind then.
+        OSError: as the system says, with the file's name; no temporary file is left behind then.
     """
     path = Path(path)
     if path.is_dir():
         raise IsADirectoryError(f"{path}: got a directory, expected the name of a file to write")
+    if path.exists() and not path.is_file():
+        raise FileExistsError(f"{path}: got a FIFO or a device, expected a file to replace")
     if not path.parent.is_dir():
         raise FileNotFoundError(f"{path}: got no directory {str(path.parent)!r}; make it first")
-    temporary = path.with_name(f".{path.name[:64]}.{secrets.token_hex(8)}{TEMPORARY}")
+    temporary = path.with_name(f".{path.name[:32]}.{secrets.token_hex(8)}{TEMPORARY}")
     try:
         with temporary.open("xb") as file:
             file.write(contents)
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)
-    except BaseException:
+    except BaseException as fault:
         with contextlib.suppress(OSError):
             temporary.unlink()
+        if isinstance(fault, OSError):
+            fault.filename = str(path)
         raise
     _flush_directory(path.parent)
 
@@ -64,3 +84,13 @@ def _flush_directory(directory: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def brief(said: object) -> str:
+    """The first line of what a file, or a library about it, says; and not all of a long one.
+
+    >>> brief(ValueError("no such thing")), brief(KeyError())
+    ('no such thing', 'KeyError')
+    """
+    line = str(said).strip().partition("\n")[0] or type(said).__name__
+    return line if len(line) <= LONGEST else f"{line[:LONGEST]}..."

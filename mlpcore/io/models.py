@@ -2,50 +2,36 @@
 
 The file's metadata has one entry, ``mlpcore``: a JSON text with the format's version, the library's
 version, the network's configuration, the preprocessing where there is one, and a checksum of all
-that and of the tensors.
+that and of the tensors. Whatever else a file holds, reading it takes memory in proportion to its
+size and ends in a network or in an error that names it.
 """
 
 from __future__ import annotations
 
 import json
 import zlib
-from collections.abc import Callable, Mapping
-from itertools import pairwise
-from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, TypeVar
 
 import numpy as np
 
 from mlpcore.backend.devices import backend as find_backend
-from mlpcore.backend.extras import require, version
-from mlpcore.io.files import StrPath, write_atomically
+from mlpcore.backend.extras import require
+from mlpcore.io.files import StrPath, brief, check_readable, write_atomically
 from mlpcore.io.preprocessing import Preprocessing
-from mlpcore.network.sizes import checked_sizes, widest
+from mlpcore.network import Network
+from mlpcore.version import __version__
 
 #: The version of what the metadata says; raised when older libraries could not read it rightly.
 FORMAT = 1
 ENTRY = "mlpcore"
 CHECKSUM = "crc32"
 
-
-class Saveable(Protocol):
-    """What a network shows of itself to be kept in a file."""
-
-    @property
-    def configuration(self) -> dict[str, Any]:
-        """The keyword arguments that make a network like it."""
-
-    def tensors(self) -> dict[str, np.ndarray]:
-        """Copies of its values by name."""
-
-    def set_tensors(self, tensors: dict[str, np.ndarray]) -> None:
-        """Take values over."""
+N = TypeVar("N", bound=Network)
 
 
-N = TypeVar("N", bound=Saveable)
-
-
-def save(network: Saveable, path: StrPath, preprocessing: Preprocessing | None = None) -> None:
+def save(network: Network, path: StrPath, preprocessing: Preprocessing | None = None) -> None:
     """Write a network to a safetensors file, atomically.
 
     Args:
@@ -59,7 +45,7 @@ def save(network: Saveable, path: StrPath, preprocessing: Preprocessing | None =
     """
     description = {
         "format": FORMAT,
-        "version": version("mlpcore"),
+        "version": __version__,
         "configuration": network.configuration,
         "preprocessing": preprocessing.state() if preprocessing else None,
     }
@@ -69,14 +55,14 @@ def save(network: Saveable, path: StrPath, preprocessing: Preprocessing | None =
     write_atomically(path, contents)
 
 
-def load(build: Callable[..., N], path: StrPath, backend: Any = "cpu") -> N:
+def load(kind: type[N], path: StrPath, backend: Any = "cpu") -> N:
     """Read a network from a safetensors file.
 
     Nothing in the file is run, and its tensors are compared with its configuration before the
     network is made, so that no file makes it larger than the file itself.
 
     Args:
-        build: makes a network of a configuration, such as `mlpcore.MLP` itself.
+        kind: the class of the network, such as `mlpcore.MLP`.
         path: the file.
         backend: where the network shall live.
 
@@ -89,26 +75,11 @@ def load(build: Callable[..., N], path: StrPath, backend: Any = "cpu") -> N:
         RuntimeError: for a GPU that is not there.
         ImportError: without safetensors.
     """
-    path = Path(path)
-    find_backend(backend)
-    with _opened(path) as file:
-        description = _description(file, path)
-        configuration = description["configuration"]
-        _check_shapes(file, configuration, path)
-        tensors = _tensors(file, description, path)
-    try:
-        network = build(**configuration, backend=backend)
-        network.set_tensors(tensors)
-    except (
-        AttributeError,
-        LookupError,
-        MemoryError,
-        RecursionError,
-        TypeError,
-        ValueError,
-    ) as fault:
-        raise _damaged(path, f"its configuration or its tensors do not fit: {fault}") from fault
-    return network
+    place = find_backend(backend)
+    description, tensors = _read(path)
+    with _damage(path, "its configuration and its tensors do not fit"):
+        network = kind.from_tensors(description["configuration"], tensors)
+    return network if network.backend == place else network.to(place)
 
 
 def load_preprocessing(path: StrPath) -> Preprocessing | None:
@@ -117,74 +88,66 @@ def load_preprocessing(path: StrPath) -> Preprocessing | None:
     Raises:
         OSError, ValueError, ImportError: as `load` does.
     """
-    path = Path(path)
-    with _opened(path) as file:
-        state = _description(file, path).get("preprocessing")
-    if state is None:
-        return None
-    try:
-        return Preprocessing.from_state(state)
-    except ValueError as fault:
-        raise _damaged(path, str(fault)) from fault
+    state = _read(path)[0].get("preprocessing")
+    with _damage(path, "its preprocessing cannot be read"):
+        return None if state is None else Preprocessing.from_state(state)
 
 
-def _opened(path: Path) -> Any:
+def _read(path: StrPath) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    """The description and the tensors, as they were written."""
     safetensors = require("safetensors", "io")
-    path.open("rb").close()
+    check_readable(path)
     try:
-        return safetensors.safe_open(path, framework="numpy")
+        file = safetensors.safe_open(path, framework="numpy")
     except (safetensors.SafetensorError, OSError, ValueError) as fault:
         raise ValueError(
-            f"{path}: got a file that is truncated or not a safetensors file ({fault}), "
+            f"{path}: got a file that is truncated or not a safetensors file ({brief(fault)}), "
             "expected a model saved by mlpcore"
         ) from fault
+    with file:
+        text = (file.metadata() or {}).get(ENTRY)
+        if text is None:
+            raise ValueError(
+                f"{path}: got a safetensors file of another program, expected a model saved by "
+                "mlpcore"
+            )
+        with _damage(path, "its metadata cannot be read"):
+            description = json.loads(text, object_pairs_hook=_each_once)
+            newer = description["format"] > FORMAT
+        if newer:
+            raise ValueError(
+                f"{path}: got a model of format {brief(description['format'])}, expected {FORMAT}; "
+                f"use mlpcore {brief(description.get('version'))}, which wrote it, or a newer one"
+            )
+        with _damage(path, "its contents are not whole"):
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            # Other packages teach NumPy types that it lacks.
+            if any(tensor.dtype.isbuiltin != 1 for tensor in tensors.values()):
+                raise ValueError("a tensor is of a type that NumPy lacks")
+            if description[CHECKSUM] != checksum(description, tensors):
+                raise ValueError("the checksum is another")
+            if description["format"] != FORMAT:
+                raise ValueError(f"there never was a format {description['format']}")
+    return description, tensors
 
 
-def _description(file: Any, path: Path) -> dict[str, Any]:
-    text = (file.metadata() or {}).get(ENTRY)
-    if text is None:
-        raise ValueError(
-            f"{path}: got a safetensors file of another program, expected a model saved by mlpcore"
-        )
+def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """A JSON object of which no name comes twice."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise ValueError("a name comes twice")
+    return found
+
+
+@contextmanager
+def _damage(path: StrPath, what: str) -> Iterator[None]:
+    """Whatever goes wrong with the contents of a file is the file's fault."""
     try:
-        description: dict[str, Any] = json.loads(text)
-        version = description["format"]
-        if not isinstance(description["configuration"], dict):
-            raise TypeError("its configuration is no mapping")
-    except (LookupError, RecursionError, TypeError, ValueError) as fault:
-        raise _damaged(path, f"its metadata cannot be read: {fault}") from fault
-    if version != FORMAT:
+        yield
+    except Exception as fault:
         raise ValueError(
-            f"{path}: got a model of format {version!r} written by mlpcore "
-            f"{description.get('version')}, expected format {FORMAT}; use a newer mlpcore"
-        )
-    return description
-
-
-def _check_shapes(file: Any, configuration: Mapping[str, Any], path: Path) -> None:
-    """Hold the file's weights against the sizes that the configuration asks for."""
-    given, members = configuration.get("sizes"), configuration.get("members")
-    stack = [] if members is None else [members]
-    dtype = {"float32": "F32", "float64": "F64"}.get(str(configuration.get("dtype")))
-    names = set(file.keys())
-    try:
-        sizes = widest(checked_sizes(given, members))
-    except (TypeError, ValueError) as fault:
-        raise _damaged(path, f"it has sizes {given!r}, expected two or more") from fault
-    for layer, shape in enumerate(pairwise(sizes)):
-        name = f"layers.{layer}.weight"
-        found = file.get_slice(name) if name in names else None
-        if found is None or found.get_shape() != [*stack, *shape] or found.get_dtype() != dtype:
-            got = f"{found.get_dtype()} {found.get_shape()}" if found else "nothing"
-            raise _damaged(path, f"{name} holds {got}, expected {dtype} {[*stack, *shape]}")
-
-
-def _tensors(file: Any, description: Mapping[str, Any], path: Path) -> dict[str, np.ndarray]:
-    names = file.keys()
-    tensors = {name: file.get_tensor(name) for name in names}
-    if description.get(CHECKSUM) != checksum(description, tensors):
-        raise _damaged(path, "its checksum is not that of its contents")
-    return tensors
+            f"{path}: got a damaged model, {what}: {brief(fault)}; save it anew"
+        ) from fault
 
 
 def checksum(description: Mapping[str, Any], tensors: Mapping[str, np.ndarray]) -> str:
@@ -194,7 +157,3 @@ def checksum(description: Mapping[str, Any], tensors: Mapping[str, np.ndarray]) 
     for name in sorted(tensors):
         value = zlib.crc32(tensors[name].tobytes(), value)
     return f"{value:08x}"
-
-
-def _damaged(path: Path, reason: str) -> ValueError:
-    return ValueError(f"{path}: got a damaged model, {reason}; save it anew")

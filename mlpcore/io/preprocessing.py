@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlpcore.io.features import Category, Feature, Number, fit_feature
+from mlpcore.io.files import brief
 from mlpcore.io.tables import Table
 from mlpcore.io.targets import Classes, Quantity, Target, fit_target
 
@@ -63,12 +64,26 @@ class Preprocessing:
                 f"{table.source}: got no column beside {target!r}, expected one or more"
             )
         features = tuple(fit_feature(table, name) for name in inputs)
+        if not any(feature.width for feature in features):
+            raise table.fault(inputs[0], "got no text in any row, nor in another column")
         return cls(features, fit_target(table, target, task))
 
     @property
     def inputs(self) -> int:
         """How many inputs the network has."""
         return sum(feature.width for feature in self.features)
+
+    def check_fits(self, sizes: Sequence[int]) -> None:
+        """Check that it belongs to a network of these sizes.
+
+        Raises:
+            ValueError: if the network has other numbers of inputs or outputs.
+        """
+        if (sizes[0], sizes[-1]) != (self.inputs, self.target.outputs):
+            raise ValueError(
+                f"got a network from {sizes[0]} to {sizes[-1]} with preprocessing from "
+                f"{self.inputs} to {self.target.outputs}; train the model anew"
+            )
 
     def transform(self, table: Table) -> NDArray[np.float32]:
         """The features of each row, ``(n, inputs)``.
@@ -108,7 +123,7 @@ class Preprocessing:
             return cls(features, _from_state(state["target"], Target))
         except (AttributeError, KeyError, TypeError, ValueError, OverflowError) as fault:
             raise ValueError(
-                f"got preprocessing that this version cannot read ({fault!r}); "
+                f"got preprocessing that this version cannot read ({brief(repr(fault))}); "
                 "train the model anew, or use the version that wrote it"
             ) from fault
 
@@ -119,6 +134,6 @@ def _state(part: Feature | Target) -> dict[str, Any]:
 
 def _from_state(state: dict[str, Any], expected: Any) -> Any:
     part = KINDS[state["kind"]](**{name: value for name, value in state.items() if name != "kind"})
-    if not isinstance(part, expected):
-        raise TypeError(f"got a {part.kind} in the wrong place")
+    if not isinstance(part, expected) or not isinstance(part.name, str):
+        raise TypeError(f"got a {part.kind} of name {part.name!r} in the wrong place")
     return part

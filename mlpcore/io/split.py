@@ -39,8 +39,7 @@ def split(
     >>> len(training), len(held_out), int(np.sum(held_out < 5))
     (8, 2, 1)
     """
-    if not 0 < fraction < 1:
-        raise ValueError(f"got a held-out fraction of {fraction}, expected one between 0 and 1")
+    check_fraction(fraction)
     order = np.asarray(permutation(np.arange(rows), seed=seed, epoch=BEFORE_TRAINING))
     strata = np.zeros(rows, dtype=np.int64) if labels is None else labels[order]
     _, strata, counts = np.unique(strata, return_inverse=True, return_counts=True)
@@ -56,3 +55,13 @@ def split(
             "bring more rows, or hold out a larger share"
         )
     return np.sort(order[~held_out]), np.sort(order[held_out])
+
+
+def check_fraction(fraction: float) -> None:
+    """Check a share of rows to hold out.
+
+    Raises:
+        ValueError: for one outside (0, 1).
+    """
+    if not 0 < fraction < 1:
+        raise ValueError(f"got a held-out fraction of {fraction}, expected one between 0 and 1")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
@@ -45,6 +46,8 @@ class Classes:
             raise ValueError(
                 f"got labels {self.labels} of {self.name!r}, expected numbers or texts, not both"
             )
+        if len(set(self.labels)) < len(self.labels):
+            raise ValueError(f"got labels {self.labels} of {self.name!r}, expected each once")
 
     @property
     def outputs(self) -> int:
@@ -77,8 +80,8 @@ class Classes:
         return np.array([places[label] for label in found], dtype=np.int64)
 
     def decode(self, outputs: NDArray[Any]) -> NDArray[Any]:
-        """The most probable label of each row of ``outputs (n, k)``."""
-        decoded: NDArray[Any] = np.array(self.labels)[np.argmax(outputs, axis=-1)]
+        """The most probable label of each row of ``outputs (..., n, k)``."""
+        decoded: NDArray[Any] = most_probable(outputs, self.labels)
         return decoded
 
 
@@ -118,12 +121,22 @@ class Quantity:
         return Number(self.name, self.mean, self.deviation).transform(table).astype(np.float32)
 
     def decode(self, outputs: NDArray[Any]) -> NDArray[Any]:
-        """The numbers in their own unit, ``(n,)``, of ``outputs (n, 1)``."""
-        values: NDArray[Any] = outputs[:, 0].astype(np.float64) * self.deviation + self.mean
+        """The numbers in their own unit, ``(..., n)``, of ``outputs (..., n, 1)``."""
+        values: NDArray[Any] = in_own_unit(outputs, self.mean, self.deviation)
         return values
 
 
 Target = Classes | Quantity
+
+
+def most_probable(outputs: Any, labels: Sequence[Label]) -> Any:
+    """The label in the place of each row's largest output."""
+    return np.array(labels)[np.argmax(outputs, axis=-1)]
+
+
+def in_own_unit(outputs: Any, mean: float, deviation: float) -> Any:
+    """The only output of each row, no longer standardised, in float64."""
+    return outputs[..., 0].astype(np.float64) * deviation + mean
 
 
 def infer_task(table: Table, name: str) -> Task:
@@ -149,13 +162,20 @@ def fit_target(table: Table, name: str, task: str = "auto") -> Target:
     Raises:
         ValueError: for an unknown task, or a column that does not fit the task.
     """
+    check_task(task)
     if task == "auto":
         task = infer_task(table, name)
-    if task == "classification":
-        return Classes.fit(table, name)
-    if task == "regression":
-        return Quantity.fit(table, name)
-    raise ValueError(f"got task={task!r}, expected 'auto', 'classification' or 'regression'")
+    return Classes.fit(table, name) if task == "classification" else Quantity.fit(table, name)
+
+
+def check_task(task: str) -> None:
+    """Check the name of a task.
+
+    Raises:
+        ValueError: for an unknown one.
+    """
+    if task not in ("auto", "classification", "regression"):
+        raise ValueError(f"got task={task!r}, expected 'auto', 'classification' or 'regression'")
 
 
 def _labels(table: Table, name: str) -> list[Label]:

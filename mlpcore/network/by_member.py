@@ -14,6 +14,9 @@ import numpy as np
 
 from mlpcore.backend.names import format_spec, parse_spec
 
+#: The most letters that one member's setting may have.
+LONGEST_TEXT = 1000
+
 
 def read(text: str) -> tuple[str, dict[str, Any]]:
     """A name and its parameters; lists come as arrays, one value a member.
@@ -109,9 +112,16 @@ def plain(setting: Any) -> Any:
 
 
 def revived(setting: Any) -> Any:
-    """The reverse of `plain`; a tuple becomes a list too."""
-    if isinstance(setting, dict):
-        return np.asarray(setting["members"])
+    """The reverse of `plain`; a tuple becomes a list too.
+
+    Raises:
+        ValueError: for text so long that an array with as much room for each member bursts.
+    """
+    values = setting.get("members") if isinstance(setting, dict) else None
+    if isinstance(values, list):
+        if any(len(value) > LONGEST_TEXT for value in values if isinstance(value, str)):
+            raise ValueError(f"got a text of a member of over {LONGEST_TEXT} letters")
+        return np.asarray(values)
     if isinstance(setting, (list, tuple)):
         return [revived(entry) for entry in setting]
     return setting

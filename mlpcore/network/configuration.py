@@ -10,6 +10,7 @@ import numpy as np
 
 from mlpcore.backend.checks import at_least_0, fractions, whole_number
 from mlpcore.backend.names import choose
+from mlpcore.functions.initializers import initializer
 from mlpcore.network import by_member
 from mlpcore.network.draws import Identity
 from mlpcore.network.heads import HEADS
@@ -22,7 +23,7 @@ SHARED = ("output", "normalization", "dtype")
 OWN = ("activation", "loss", "init", "init_scale", "dropout", "label_smoothing")
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class Configuration:
     """All that defines a network but its backend and its values; see `mlpcore.MLP`.
 
@@ -34,7 +35,7 @@ class Configuration:
     output: str
     loss: str
     init: Any
-    init_scale: Any
+    init_scale: Any = 1.0  # which models of older versions lack
     normalization: str | None
     dropout: Any
     label_smoothing: Any
@@ -44,6 +45,11 @@ class Configuration:
 
     def __post_init__(self) -> None:
         members = None if self.members is None else whole_number("members", self.members)
+        if np.ndim(self.loss):
+            raise ValueError(
+                f"got losses {' and '.join(map(str, self.loss))}, expected one for all members; "
+                'its parameters may differ, as in "huber(delta=[0.5, 1.0])"'
+            )
         own = {name: by_member.revived(getattr(self, name)) for name in OWN}
         own["init_scale"] = at_least_0("init_scale", own["init_scale"])
         own["label_smoothing"] = _checked_smoothing(own["label_smoothing"], self.output)
@@ -56,6 +62,8 @@ class Configuration:
         for name, value in checked.items():
             object.__setattr__(self, name, value)
         choose("output", self.output, HEADS)
+        for text in np.unique(self.init) if isinstance(self.init, np.ndarray) else (self.init,):
+            initializer(text)
         if self.normalization == "layer" and self.sizes != widest(self.sizes):
             raise ValueError(
                 f'got normalization="layer" with widths that differ by member, {self.sizes[1:-1]}, '

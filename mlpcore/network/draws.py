@@ -54,6 +54,19 @@ class Identity:
     def __getitem__(self, members: int | np.ndarray) -> Identity:
         return Identity(self.seeds[members], self.members[members])
 
+    def distinct(self) -> tuple[Identity, np.ndarray]:
+        """Each identity once, and for each member the place of its own among them.
+
+        Members of one identity draw the same numbers, which need be drawn only once.
+
+        >>> once, places = Identity.of([7, 5, 7], members=3).distinct()
+        >>> once.seeds, places
+        (array([5, 7]), array([1, 0, 1]))
+        """
+        pairs = np.stack((self.seeds, self.members), axis=-1)
+        found, places = np.unique(pairs, axis=0, return_inverse=True)
+        return Identity(found[:, 0], found[:, 1]), places
+
     @property
     def seed(self) -> list[Any]:
         """A public ``seed`` that stands for this: the pair ``[seed, member]``, or one a member."""
@@ -73,6 +86,9 @@ class WeightDraws:
 
     def __init__(self, identity: Identity, layer: int):
         self._identity = identity
+        self._places: np.ndarray | None = None
+        if identity.seeds.ndim:
+            self._identity, self._places = identity.distinct()
         self._layer = layer
         self._taken = 0
 
@@ -94,4 +110,5 @@ class WeightDraws:
             **self._identity.keys,
         )
         self._taken += 1
-        return np.asarray(numbers).reshape(*self._identity.seeds.shape, *shape)
+        drawn: np.ndarray = np.asarray(numbers).reshape(*self._identity.seeds.shape, *shape)
+        return drawn if self._places is None else drawn[self._places]

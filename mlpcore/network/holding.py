@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import reprlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from math import prod
 from typing import Any, Self
 
 import numpy as np
@@ -16,7 +17,7 @@ from mlpcore.network.build import Structure
 from mlpcore.network.configuration import Configuration
 from mlpcore.network.initialize import initial_values
 from mlpcore.network.padding import present
-from mlpcore.network.parameters import Layout, Parameters
+from mlpcore.network.parameters import Parameters
 from mlpcore.network.sizes import widest
 
 
@@ -71,6 +72,45 @@ class Holding:
         layouts = network.structure.layouts
         given = layouts if structure is None else structure.layouts
         network._own(*(a.adapted(values, b) for a, values, b in zip(layouts, buffers, given)))
+        return network
+
+    @classmethod
+    def from_tensors(
+        cls, configuration: Mapping[str, Any], tensors: Mapping[str, np.ndarray]
+    ) -> Self:
+        """A network in the host's memory, of what `configuration` and `tensors` tell of another.
+
+        The tensors are compared with the configuration before any memory is taken.
+
+        Raises:
+            ValueError: for tensors that do not fit; whatever else a constructor raises for
+                arguments that cannot be.
+
+        >>> import mlpcore as mc
+        >>> net = mc.MLP([4, 8, 3])
+        >>> mc.MLP.from_tensors(net.configuration, net.tensors()).sizes
+        (4, 8, 3)
+        """
+        settings = Configuration(**configuration)
+        if len(tensors) < 2 * settings.depth:
+            raise ValueError(
+                f"got {len(tensors)} tensors, expected a weight and a bias for each of the "
+                f"{settings.depth} layers"
+            )
+        structure = Structure(settings)
+        slots = [slot for layout in structure.layouts for slot in layout.slots]
+        wanted = (settings.members or 1) * sum(prod(slot.shape) for slot in slots)
+        found = sum(tensor.size for tensor in tensors.values())
+        dtypes = {tensor.dtype.name for tensor in tensors.values()}
+        if found != wanted or dtypes != {settings.dtype}:
+            raise ValueError(
+                f"got tensors of {found} numbers of {' and '.join(sorted(dtypes))}, expected "
+                f"{wanted} of {settings.dtype}"
+            )
+        lead = () if settings.members is None else (settings.members,)
+        empty = [np.zeros((*lead, layout.size)) for layout in structure.layouts]
+        network = cls._of(settings, find_backend("cpu"), empty)
+        network.set_tensors(tensors)
         return network
 
     @classmethod
@@ -161,30 +201,26 @@ class Holding:
         """The constructor's arguments, all but the backend, as JSON can hold them."""
         return self.settings.as_json()
 
-    def tensors(self) -> dict[str, np.ndarray]:
-        """Host copies of every parameter and running statistic by name, ``layers.0.weight``."""
-        found = {}
-        for buffer, layout in (
-            (self.parameters, self.layout),
-            (self.statistics.flat, self.statistics_layout),
-        ):
-            views = layout.views(self.backend.to_numpy(buffer))
-            for name, layer, key in self._slots(layout):
-                found[name] = np.array(views[layer][key])
-        return found
+    @property
+    def named(self) -> dict[str, Array]:
+        """Views of every parameter and running statistic by name, ``layers.0.weight``.
 
-    def set_tensors(self, tensors: dict[str, np.ndarray]) -> None:
+        The affine layers are counted from 0; what normalizes behind one bears its number.
+        """
+        return self._named(self._buffers)
+
+    def tensors(self) -> dict[str, np.ndarray]:
+        """Host copies of every parameter and running statistic by name."""
+        return {name: np.array(view) for name, view in self._named(self._host_values()).items()}
+
+    def set_tensors(self, tensors: Mapping[str, np.ndarray]) -> None:
         """Write parameters and running statistics by name; every name must be there, no other.
 
         Raises:
             ValueError: for names or shapes that are not this network's.
         """
-        lead = self.identity.seeds.shape
-        expected = {
-            name: (*lead, *slot.shape)
-            for layout in (self.layout, self.statistics_layout)
-            for (name, _, _), slot in zip(self._slots(layout), layout.slots)
-        }
+        named = self.named
+        expected = {name: tuple(view.shape) for name, view in named.items()}
         got = {name: tuple(np.shape(value)) for name, value in tensors.items()}
         if got != expected:
             wrong = sorted(set(got.items()) ^ set(expected.items()))[0]
@@ -193,25 +229,18 @@ class Holding:
                 f"{got.get(wrong[0])}, expected {expected.get(wrong[0])}"
             )
         self._check_padding(tensors)
-        for named, layout in (
-            (self.values, self.layout),
-            (self.statistics, self.statistics_layout),
-        ):
-            for name, layer, key in self._slots(layout):
-                named.views[layer][key][...] = self.backend.asarray(tensors[name], self.dtype)
+        for name, view in named.items():
+            view[...] = self.backend.asarray(tensors[name], self.dtype)
 
-    def _check_padding(self, tensors: dict[str, np.ndarray]) -> None:
+    def _check_padding(self, tensors: Mapping[str, np.ndarray]) -> None:
         if self.sizes == widest(self.sizes):
             return
-        inside = present(self.settings, self.structure)
-        for flat, layout in zip(inside, self.structure.layouts):
-            views = layout.views(flat)
-            for name, layer, key in self._slots(layout):
-                if np.any(np.asarray(tensors[name])[views[layer][key] == 0] != 0):
-                    raise ValueError(
-                        f"got {name} with numbers beyond a member's own width, expected zeros "
-                        f"there; the widths are {self.sizes[1:-1]}"
-                    )
+        for name, inside in self._named(present(self.settings, self.structure)).items():
+            if np.any(np.asarray(tensors[name])[inside == 0] != 0):
+                raise ValueError(
+                    f"got {name} with numbers beyond a member's own width, expected zeros "
+                    f"there; the widths are {self.sizes[1:-1]}"
+                )
 
     def to(self, backend: Any) -> Self:
         """The same network on another backend, its values copied."""
@@ -276,11 +305,13 @@ class Holding:
     def __reduce__(self) -> Any:
         return _rebuild, (type(self), self.configuration, self.backend, self._host_values())
 
-    def _slots(self, layout: Layout) -> Iterator[tuple[str, int, str]]:
-        """Each slot's public name, ``layers.N.name`` with N counting the affine layers from 0."""
+    def _named(self, buffers: Sequence[Array]) -> dict[str, Array]:
         affine = np.cumsum([isinstance(layer, Affine) for layer in self.layers]) - 1
-        for slot in layout.slots:
-            yield f"layers.{affine[slot.layer]}.{slot.name}", slot.layer, slot.name
+        return {
+            f"layers.{affine[slot.layer]}.{slot.name}": slot.of(buffer)
+            for buffer, layout in zip(buffers, self.structure.layouts)
+            for slot in layout.slots
+        }
 
     @property
     def _buffers(self) -> tuple[Array, Array]:

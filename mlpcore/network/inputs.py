@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
+import reprlib
 from typing import Any
 
 import numpy as np
@@ -11,64 +11,26 @@ from mlpcore.backend.devices import Backend
 from mlpcore.backend.dispatch import Array
 from mlpcore.backend.memory import to_numpy
 from mlpcore.functions.class_weights import balanced_class_weight
+from mlpcore.network.arrays import converted, finite_numbers, host_numbers, readable
 from mlpcore.network.heads import Head
 
 #: How far probabilities may be from adding up to 1.
 LEEWAY = 1e-3
 
 
-def as_numbers(name: str, values: Any, backend: Backend, dtype: str) -> Array:
-    """``values`` as a contiguous array of the backend in ``dtype``, every element finite.
-
-    Raises:
-        TypeError: for what is not an array of real numbers.
-        ValueError: for NaN or an infinity, also one that arises in the conversion.
-    """
-    if not hasattr(values, "__array_namespace__") or isinstance(values, np.ndarray):
-        values = _host_numbers(name, values)
-        with np.errstate(over="ignore"):
-            values = np.ascontiguousarray(values, dtype=dtype)
-    array = backend.asarray(values, dtype)
-    finite = backend.xp.isfinite(array)
-    if not bool(backend.xp.all(finite)):
-        where = tuple(int(i) for i in np.argwhere(~backend.to_numpy(finite))[0])
-        raise ValueError(
-            f"got {name} with a value that is NaN, infinite or beyond {dtype} at index "
-            f"{where}, expected finite numbers; fill or drop such rows first"
-        )
-    return array
-
-
-def _host_numbers(name: str, values: Any) -> np.ndarray:
-    if hasattr(values, "toarray"):
-        raise TypeError(f"got a sparse {name}, expected a dense array; call {name}.toarray() first")
-    if isinstance(values, np.ma.MaskedArray):
-        raise TypeError(
-            f"got a masked {name}, expected a plain array; fill the masked values first"
-        )
-    try:
-        array = np.asarray(values)
-    except ValueError as error:
-        raise TypeError(
-            f"got {name} that NumPy makes no array of ({error}), expected a rectangular array of "
-            "numbers"
-        ) from None
-    if array.dtype == object:
-        with suppress(TypeError, ValueError):
-            array = array.astype(np.float64)
-    if array.dtype.kind not in "biuf":
-        raise TypeError(
-            f"got {name} of dtype {array.dtype}, expected real numbers; encode categories as "
-            "numbers first, for example with mlpcore.functions.one_hot"
-        )
-    return array
-
-
 def features(
     X: Any, n_features: int, members: int | None, backend: Backend, dtype: str, *, rows: int = 0
 ) -> Array:
     """``X`` as ``(n, n_features)``, or ``(members, n, n_features)``, of ``rows`` or more."""
-    array = as_numbers("X", X, backend, dtype)
+    array = readable_features(X, n_features, members, backend)
+    if array.shape[-2] < rows:
+        raise ValueError(f"got X with {array.shape[-2]} rows, expected at least {rows}")
+    return converted("X", array, backend, dtype)
+
+
+def readable_features(X: Any, n_features: int, members: int | None, backend: Backend) -> Array:
+    """``X`` with its shape checked, but neither its numbers nor their precision."""
+    array = readable("X", X, backend)
     shape = tuple(array.shape)
     stacked = members is not None and len(shape) == 3 and shape[0] == members
     if len(shape) != 2 and not stacked:
@@ -82,8 +44,6 @@ def features(
             f"got X with {shape[-1]} features, expected the {n_features} that the network has as "
             "inputs; check the columns, or build the network with sizes[0] = X.shape[1]"
         )
-    if shape[-2] < rows:
-        raise ValueError(f"got X with {shape[-2]} rows, expected at least {rows}")
     return array
 
 
@@ -91,11 +51,10 @@ def targets(
     y: Any, head: Head, n_out: int, rows: int, members: int | None, backend: Backend, dtype: str
 ) -> Array:
     """``y`` in the form that the head's loss takes: labels ``(n,)``, or values ``(n, n_out)``."""
-    if not hasattr(y, "__array_namespace__"):
-        y = _host_numbers("y", y)
+    y = readable("y", y, backend)
     if head.target == "labels" and len(y.shape) < 2:
         return _labels(y, n_out, rows, backend)
-    array = as_numbers("y", y, backend, dtype)
+    array = finite_numbers("y", y, backend, dtype)
     if len(array.shape) == 1 and n_out == 1:
         array = backend.xp.reshape(array, (-1, 1))
     shape = tuple(array.shape)
@@ -109,24 +68,23 @@ def targets(
     return array
 
 
-def _labels(y: Any, n_classes: int, rows: int, backend: Backend) -> Array:
-    array = _host_numbers("y", backend.to_numpy(y) if hasattr(y, "__array_namespace__") else y)
+def _labels(y: Array, n_classes: int, rows: int, backend: Backend) -> Array:
+    array = backend.to_numpy(y)
     if array.ndim != 1:
         raise ValueError(f"got y of shape {array.shape}, expected ({rows},) integer labels")
     _same_length("y", array.shape[0], rows)
-    labels = np.asarray(array, dtype=np.int64) if np.all(np.isfinite(array)) else None
-    if labels is None or not np.array_equal(labels, array):
+    if not np.all(np.isfinite(array) & (array == np.trunc(array))):
         raise ValueError(
             "got y with labels that are not integers, expected 0 to the number of classes less 1; "
             'for numbers to predict use output="identity"'
         )
-    if rows and (labels.min() < 0 or labels.max() >= n_classes):
+    if rows and (array.min() < 0 or array.max() >= n_classes):
         raise ValueError(
-            f"got y with labels from {labels.min()} to {labels.max()}, expected 0 to "
+            f"got y with labels from {int(array.min())} to {int(array.max())}, expected 0 to "
             f"{n_classes - 1} for {n_classes} outputs; number the classes from 0, or build the "
             "network with sizes[-1] classes"
         )
-    return backend.asarray(labels, "int64")
+    return backend.asarray(array.astype(np.int64), "int64")
 
 
 def _within(array: Array, head: Head, backend: Backend) -> None:
@@ -153,7 +111,7 @@ def weights(
     """Sample weights ``(n,)``, or ``(members, n)`` for a stack, non-negative; or ``None``."""
     if sample_weight is None:
         return None
-    array = as_numbers("sample_weight", sample_weight, backend, dtype)
+    array = finite_numbers("sample_weight", sample_weight, backend, dtype)
     shape = tuple(array.shape)
     if shape != (rows,) and shape != (members, rows):
         stacked = "" if members is None else f" or ({members}, {rows})"
@@ -166,10 +124,17 @@ def weights(
 
 
 def check_some_weight(name: str, weight: Array, backend: Backend) -> None:
-    """Refuse weights ``(..., n)`` that leave a network without a row to learn from."""
-    if bool(backend.xp.any(backend.xp.max(weight, axis=-1) == 0)):
+    """Refuse weights ``(..., n)`` of which a network can take no mean: all 0, or too large."""
+    with np.errstate(over="ignore"):
+        total = backend.xp.sum(weight, axis=-1)
+    if bool(backend.xp.any(total == 0)):
         raise ValueError(
             f"got {name} of zeros only, expected at least one positive weight for each network"
+        )
+    if not bool(backend.xp.all(backend.xp.isfinite(total))):
+        raise ValueError(
+            f"got {name} that add up beyond {weight.dtype}, expected a finite sum; divide them by "
+            "a constant"
         )
 
 
@@ -196,14 +161,42 @@ def class_weights(class_weight: Any, target: Array, classes: int, head: Head) ->
             )
         class_weight = [class_weight.get(label, 1.0) for label in range(classes)]
     try:
-        weights = np.asarray(class_weight, dtype=np.float64)
-    except (TypeError, ValueError):
+        weights = host_numbers("class_weight", class_weight).astype(np.float64)
+    except TypeError:
         weights = np.asarray(np.nan)
     if weights.shape != (classes,) or not np.all((weights >= 0) & np.isfinite(weights)):
         raise ValueError(
-            f"got class_weight={class_weight}, expected {classes} finite weights of at least 0"
+            f"got class_weight={reprlib.repr(class_weight)}, expected {classes} finite weights of "
+            "at least 0"
         )
     return weights
+
+
+def check_outputs(outputs: Array, backend: Backend, dtype: str) -> None:
+    """Refuse examples that every network's outputs ``(..., n, k)`` are NaN or infinite for.
+
+    A member of a stack that fails where others do not has itself to blame, not the examples.
+    """
+    finite = backend.xp.isfinite(outputs)
+    if bool(backend.xp.all(finite)):
+        return
+    rows = np.atleast_2d(backend.to_numpy(finite).all(axis=-1))
+    fine = np.logical_or.reduce(rows, axis=0)
+    if not np.all(fine):
+        raise ValueError(
+            f"got X with outputs that are NaN or infinite in {dtype}, first in row "
+            f"{int(np.argmin(fine))}, expected numbers of a size that the network can compute "
+            'with; scale X, or use dtype="float64"'
+        )
+
+
+def check_loss(loss: Array, backend: Backend, dtype: str) -> None:
+    """Refuse examples that every network's loss ``(...)`` is NaN or infinite for."""
+    if not bool(backend.xp.any(backend.xp.isfinite(loss))):
+        raise ValueError(
+            f"got X and y with a loss that is NaN or infinite in {dtype}, expected numbers of a "
+            'size that the network can compute with; scale them, or use dtype="float64"'
+        )
 
 
 def _same_length(name: str, length: int, rows: int) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,14 +15,13 @@ from mlpcore.functions.class_weights import row_weights
 from mlpcore.layers import Pass
 from mlpcore.layers.layer import Views
 from mlpcore.network import by_member, inputs
+from mlpcore.network.arrays import finite_numbers
 from mlpcore.network.configuration import Configuration
 from mlpcore.network.heads import HEADS
 from mlpcore.network.holding import Holding
+from mlpcore.network.inference import FunctionalInference, Inference, RecordedInference
 from mlpcore.network.parameters import Parameters
-from mlpcore.network.sizes import widest
 
-#: Bytes of activations that one piece of a long input may take in `Network.forward`.
-PIECE_BYTES = 1 << 26
 #: How the predictions of a stack become one: `reduction(xp, (E, n, n_out)) -> (n, n_out)`.
 REDUCTIONS: dict[str, Callable[[Any, Array], Array]] = {
     "mean": lambda xp, predictions: xp.mean(predictions, axis=0),
@@ -47,6 +46,12 @@ class Network(Holding):
         if np.any(settings.label_smoothing != 0):
             self.loss_settings["label_smoothing"] = settings.label_smoothing
 
+    def _own(self, parameters: Array, statistics: Array) -> None:
+        super()._own(parameters, statistics)
+        recorded = self.backend.records
+        way = RecordedInference if recorded else FunctionalInference
+        self.inference: Inference = way(self)
+
     def propagate(
         self, x: Array, p: Sequence[Views], s: Sequence[Views], run: Pass
     ) -> tuple[Array, list[Any]]:
@@ -65,11 +70,19 @@ class Network(Holding):
             dz = layer.backward(dz, kept, own, gradient, run)
 
     def forward(self, X: Any) -> Array:
-        """The logits, ``(..., n, n_out)``, computed in pieces of bounded memory."""
-        return self._in_pieces(X, lambda logits: logits)
+        """The logits, ``(..., n, n_out)``; as `predict`, but without the link.
+
+        Raises:
+            ValueError, TypeError: for features that do not fit, or that are too large to compute
+                with; the message names them.
+        """
+        return self._answer(X, link=False)
 
     def predict(self, X: Any, *, reduce: str | None = None) -> Array:
         """The output activations: probabilities or values, ``(..., n, n_out)``.
+
+        A long input is converted and computed piece by piece, in bounded memory beside the output.
+        Any number of threads may predict with one network while nobody changes it.
 
         Args:
             X: features ``(n, n_features)``; for a stack also ``(E, n, n_features)``.
@@ -86,18 +99,19 @@ class Network(Holding):
         >>> stack.predict(np.zeros((2, 4)), reduce="mean").shape
         (2, 3)
         """
-        if reduce is None:
-            return self._in_pieces(X, self.head.link)
-        over_members = choose("reduce", reduce, REDUCTIONS)
-        if self.members is None:
-            raise TypeError(f"got reduce={reduce!r} for a single network, expected a stack")
-        xp = self.backend.xp
-        return self._in_pieces(X, lambda logits: over_members(xp, self.head.link(logits)))
+        if reduce is not None:
+            choose("reduce", reduce, REDUCTIONS)
+            if self.members is None:
+                raise TypeError(f"got reduce={reduce!r} for a single network, expected a stack")
+        return self._answer(X, link=True, reduce=reduce)
 
     def loss(self, X: Any, y: Any, *, sample_weight: Any = None, class_weight: Any = None) -> Any:
         """The sample-weighted mean loss as in prediction: a number, or ``(members,)``."""
         x, target, weight = self.prepare(X, y, sample_weight, class_weight)
-        return self.loss_function(self.forward(x), target, weight, **self.loss_settings)
+        with np.errstate(all="ignore"):
+            loss = self.loss_function(self.infer(x), target, weight, **self.loss_settings)
+        inputs.check_loss(loss, self.backend, self.dtype)
+        return loss
 
     def loss_and_gradients(
         self,
@@ -121,11 +135,12 @@ class Network(Holding):
         run = Pass(training=True, draws=self.identity.keys, step=step)
         g = Parameters(self.backend.zeros(tuple(self.parameters.shape), self.dtype), self.layout)
         p, s = self.values.views, self.statistics.views
-        logits, saved = self.propagate(x, p, s, run)
-        loss, dz = self.loss_function.value_and_gradient(
-            logits, target, weight, **self.loss_settings
-        )
-        self.backpropagate(dz, saved, p, g.views, run)
+        with np.errstate(all="ignore"):
+            logits, saved = self.propagate(x, p, s, run)
+            loss, dz = self.loss_function.value_and_gradient(
+                logits, target, weight, **self.loss_settings
+            )
+            self.backpropagate(dz, saved, p, g.views, run)
         return loss, g
 
     def prepare(
@@ -140,7 +155,8 @@ class Network(Holding):
         weight = inputs.weights(sample_weight, rows, self.members, self.backend, self.dtype)
         if class_weight is not None:
             weight = self.class_weighted(class_weight, target, weight)
-            inputs.check_some_weight("class_weight", weight, self.backend)
+            name = "class_weight" if sample_weight is None else "class_weight times sample_weight"
+            inputs.check_some_weight(name, weight, self.backend)
         return x, target, weight
 
     def class_weighted(
@@ -152,20 +168,30 @@ class Network(Holding):
         """
         counted = target if counted is None else counted
         shares = inputs.class_weights(class_weight, counted, self.sizes[-1], self.head)
-        return row_weights(target, self.backend.asarray(shares, self.dtype), weight)
+        shares = finite_numbers("class_weight", shares, self.backend, self.dtype)
+        with np.errstate(over="ignore"):
+            return row_weights(target, shares, weight)
 
-    def _in_pieces(self, X: Any, finish: Callable[[Array], Array]) -> Array:
-        """``finish(logits)`` of all rows, ``(..., n, k)``, some of them at a time."""
-        x = inputs.features(X, self.sizes[0], self.members, self.backend, self.dtype)
-        p, s = self.values.views, self.statistics.views
-        found = [finish(self.propagate(piece, p, s, Pass())[0]) for piece in self._pieces(x)]
-        return found[0] if len(found) == 1 else self.backend.xp.concat(found, axis=-2)
+    def infer(self, x: Array, *, link: bool = False, reduce: str | None = None) -> Array:
+        """The logits of features whose shape is checked, whatever they come to.
 
-    def _pieces(self, x: Array) -> Iterator[Array]:
-        row = max(widest(self.sizes)) * (self.members or 1) * (4 if self.dtype == "float32" else 8)
-        rows = max(PIECE_BYTES // row, 1)
-        for start in range(0, max(x.shape[-2], 1), rows):
-            yield x[..., start : min(start + rows, x.shape[-2]), :]
+        They are behind the ``link``, and reduced over the members, if asked for.
+        """
+        over_members = None if reduce is None else REDUCTIONS[reduce]
+        lead = () if over_members else self.identity.seeds.shape
+        found = self.backend.empty((*lead, x.shape[-2], self.sizes[-1]), self.dtype)
+        with np.errstate(all="ignore"):
+            for first, last, outputs in self.inference.pieces(self, x, link=link):
+                if over_members:
+                    outputs = over_members(self.backend.xp, outputs)
+                found[..., first:last, :] = outputs
+        return found
+
+    def _answer(self, X: Any, *, link: bool, reduce: str | None = None) -> Array:
+        x = inputs.readable_features(X, self.sizes[0], self.members, self.backend)
+        outputs = self.infer(x, link=link, reduce=reduce)
+        inputs.check_outputs(outputs, self.backend, self.dtype)
+        return outputs
 
 
 def _checked(settings: dict[str, Any]) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 from mlpcore.backend.checks import whole_number
 
@@ -28,7 +29,7 @@ class Batches:
         """The rows of the last, shorter batch, or 0."""
         return self.rows % self.size
 
-    @property
+    @cached_property
     def steps(self) -> int:
         """How many batches an epoch has."""
         return self.full + (self.last > 0)

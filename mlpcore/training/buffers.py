@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from mlpcore.backend.dispatch import Array
 from mlpcore.network import Network
+from mlpcore.network.parameters import Layout
 from mlpcore.training.memory import Memory
 from mlpcore.training.optimizers import Optimizer
 
@@ -41,6 +44,23 @@ class Buffers:
         """The optimizer's state."""
         return self.arrays[2:]
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Without the network's own memory, which must stay the network's."""
+        to_numpy = self.network.backend.to_numpy
+        moments = [to_numpy(moment) for moment in self.moments]
+        return {"network": self.network, "optimizer": self.optimizer, "moments": moments}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__init__(state["network"], state["optimizer"])  # type: ignore[misc]
+        for mine, moment in zip(self.moments, state["moments"], strict=True):
+            mine[...] = self.network.backend.asarray(moment, self.network.dtype)
+
+    @property
+    def layouts(self) -> list[Layout]:
+        """What lies where in each array."""
+        network = self.network
+        return [network.layout, network.statistics_layout, *(network.layout for _ in self.moments)]
+
     def snapshot(self, into: list[Array] | None = None) -> list[Array]:
         """Copies of all arrays, in new memory or in that of an earlier snapshot."""
         if into is None:
@@ -56,12 +76,13 @@ class Buffers:
     def finite(self) -> np.ndarray:
         """For each member whether all its parameters and statistics are finite numbers."""
         xp, to_numpy = self.network.backend.xp, self.network.backend.to_numpy
-        sums = [np.atleast_1d(to_numpy(xp.sum(array, axis=-1))) for array in self.values]
-        finite: np.ndarray = np.isfinite(sums[0] + sums[1])
+        arrays = [array for array in self.values if array.shape[-1]]
+        sums = sum(to_numpy(xp.sum(array, axis=-1)) for array in arrays)
+        finite: np.ndarray = np.atleast_1d(np.isfinite(sums))
         if not finite.all():
             # A sum of finite numbers may overflow; only now is it worth a look at each of them.
-            checks = [to_numpy(xp.all(xp.isfinite(array), axis=-1)) for array in self.values]
-            finite = np.atleast_1d(np.logical_and(*checks))
+            checks = [to_numpy(xp.all(xp.isfinite(array), axis=-1)) for array in arrays]
+            finite = np.atleast_1d(np.logical_and.reduce(checks))
         return finite
 
     def select(self, places: np.ndarray) -> Buffers:
@@ -70,14 +91,16 @@ class Buffers:
         some = Buffers(self.network.select(places), self.optimizer.select(places))
         index = backend.asarray(places, "int64")
         for mine, moment in zip(some.moments, self.moments, strict=True):
-            mine[...] = backend.xp.take(moment, index, axis=0)
+            taken = backend.xp.take(moment, index, axis=0)
+            mine[...] = some.network.layout.adapted(taken, self.network.layout)
         return some
 
     def write_back(self, some: Buffers, places: np.ndarray) -> None:
         """Take over what `select` gave away."""
-        for array, part in zip(self.arrays, some.arrays, strict=True):
-            for mine, place in enumerate(places):
-                array[int(place), ...] = part[mine, ...]
+        for array, part, mine, its in zip(self.arrays, some.arrays, self.layouts, some.layouts):
+            adapted = mine.adapted(part, its)
+            for i, place in enumerate(places):
+                array[int(place), ...] = adapted[i, ...]
 
     def memory(self) -> Memory:
         """All arrays, copied to the host, by their places."""

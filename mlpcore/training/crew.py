@@ -60,12 +60,14 @@ class Crew:
         self.buffers = state.buffers if whole else state.buffers.select(places)
         self.job = job if whole else job.select(places)
         data, batches = self.job.data, job.batches
-        self.timetable = Timetable(self.buffers.network, data, batches, job.shuffle, places)
+        self.timetable = Timetable(self.buffers, data, batches, job.shuffle, places, job.recorded)
         step = RecordedStep if job.recorded else FunctionalStep
         self.step = step(self.buffers, data, self.timetable, batches)
 
     def is_thin(self, active: np.ndarray) -> bool:
         """Whether so few of it are still ``active``, ``(E,)``, that forming another one pays."""
+        if len(self.places) == 1:
+            return False
         staying = int(np.count_nonzero(active[self.places]))
         return 0 < staying <= WORTH_FORMING * len(self.places)
 

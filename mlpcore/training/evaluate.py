@@ -11,7 +11,7 @@ from mlpcore.backend.names import choose
 from mlpcore.functions.gather import gather_rows
 from mlpcore.functions.metrics import accuracy, r2
 from mlpcore.network import Network
-from mlpcore.network.network import PIECE_BYTES
+from mlpcore.network.inference import PIECE_BYTES
 from mlpcore.training.data import Data, gather_targets, gather_weights
 
 #: From a network's logits, the targets and the weights to a figure.
@@ -60,14 +60,12 @@ def evaluate(network: Network, data: Data, metrics: Iterable[str]) -> tuple[Any,
 def _logits(network: Network, data: Data) -> tuple[Any, Any, Any]:
     """The logits of the rows in use, with their targets and weights."""
     if data.rows is None:
-        return network.forward(data.x), data.target, data.weight
+        return network.infer(data.x), data.target, data.weight
     backend = network.backend
-    row = data.x.shape[-1] * (data.rows.size // data.count) * data.x.dtype.itemsize
+    row = data.x.shape[-1] * (network.members or 1) * np.dtype(network.dtype).itemsize
     piece = max(PIECE_BYTES // row, 1)
     logits = [
-        network.forward(
-            gather_rows(data.x, backend.asarray(data.rows[..., i : i + piece], "int64"))
-        )
+        network.infer(gather_rows(data.x, backend.asarray(data.rows[..., i : i + piece], "int64")))
         for i in range(0, data.count, piece)
     ]
     index = backend.asarray(data.rows, "int64")

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from mlpcore.functions.updates import gradient_norm
 from mlpcore.training.crew import Crew
 from mlpcore.training.evaluate import evaluate
 from mlpcore.training.history import Epoch, History
@@ -21,15 +20,14 @@ def figures(
 
     A member that trains no more has no loss, rate or gradient, and of the rest what it had last.
     """
-    backend = crew.buffers.network.backend
-    single = state.network.members is None
+    single, working = state.network.members is None, state.active[crew.places]
 
     def spread(values: Any, last: Any = np.nan) -> Any:
-        whole = np.array(np.broadcast_to(np.asarray(last, dtype=np.float64), state.active.shape))
-        working = state.active[crew.places]
-        values = np.broadcast_to(values, working.shape)
-        whole[crew.places[working]] = values[working]
-        return float(whole[0]) if single else whole
+        if single:
+            return float(np.asarray(values).item()) if working[0] else last
+        whole = np.full(state.active.shape, last, dtype=np.float64)
+        whole[crew.places[working]] = np.broadcast_to(values, working.shape)[working]
+        return whole
 
     def spread_all(values: dict[str, Any], last: dict[str, list[Any]]) -> dict[str, Any]:
         return {name: spread(v, *last.get(name, [])[-1:]) for name, v in values.items()}
@@ -44,15 +42,14 @@ def figures(
         validation_metrics = spread_all(of_validation, history.validation_metrics)
     if metrics:
         own = spread_all(evaluate(network, job.data, metrics)[1], history.metrics)
-    norm = gradient_norm(crew.step.gradient, crew.buffers.theta, None)
     return Epoch(
         index=state.epochs - 1,
-        loss=spread(np.sum(timetable.shares() * timetable.losses, axis=0)),
+        loss=spread(timetable.loss()),
         validation_loss=validation_loss,
         metrics=own,
         validation_metrics=validation_metrics,
         learning_rate=spread(timetable.rates[-1]),
-        gradient_norm=spread(backend.to_numpy(norm)),
+        gradient_norm=spread(crew.step.gradient_norm()),
         seconds=time.perf_counter() - start,
         network=state.network,
     )

@@ -106,7 +106,10 @@ def _validation(network: Network, given: tuple[Any, ...]) -> Data:
         raise TypeError(
             "got validation_data that is no pair, expected (X, y) or (X, y, sample_weight)"
         )
-    return Data(*network.prepare(*given))
+    try:
+        return Data(*network.prepare(*given))
+    except (TypeError, ValueError) as fault:
+        raise type(fault)(f"in validation_data: {fault}") from fault
 
 
 def _held_out(network: Network, data: Data, rows: Any, sample_weight: Any) -> Data:

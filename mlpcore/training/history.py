@@ -15,6 +15,9 @@ from mlpcore.training.memory import Memory, part
 class Epoch:
     """One epoch's figures; for a stack each is an array ``(E,)``.
 
+    A member that trains no more has no loss, learning rate and gradient norm, which are NaN; of the
+    figures that are measured after the epoch it keeps the last.
+
     Attributes:
         index: from 0, counted on where a training goes on from a state.
         loss: the weighted mean over the epoch's batches, each as it stood before its update.

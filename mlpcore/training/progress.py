@@ -17,12 +17,7 @@ class Bar:
     """One bar over all epochs, with the latest figures behind it; silent where not wanted."""
 
     def __init__(self, epochs: int, progress: Progress, done: int = 0):
-        self._bar: Any = None
-        if progress is True or (progress == "auto" and _interactive()):
-            tqdm = require("tqdm.auto", "cli").tqdm
-            self._bar = tqdm(
-                total=epochs, initial=done, unit="epoch", dynamic_ncols=True, leave=True
-            )
+        self._bar = bar(progress, total=epochs, initial=done, unit="epoch")
 
     def advance(self, epoch: Epoch) -> None:
         """One epoch more."""
@@ -38,6 +33,13 @@ class Bar:
         """Leave the bar as it stands."""
         if self._bar is not None:
             self._bar.close()
+
+
+def bar(progress: Progress, **arguments: Any) -> Any:
+    """A bar of tqdm, or ``None`` where none is wanted."""
+    if progress is True or (progress == "auto" and _interactive()):
+        return require("tqdm.auto", "cli").tqdm(dynamic_ncols=True, leave=True, **arguments)
+    return None
 
 
 def _shown(values: Any) -> str:

@@ -24,7 +24,7 @@ class State:
     Attributes:
         rate: the optimizer's schedule, started, with what it remembers.
         updates: how many updates have been made.
-        epochs: how many epochs have been done.
+        epochs: how many epochs have been done; one that Ctrl-C cut short is none.
         buffers: the parameters, the running statistics and the optimizer's moments.
         active: ``(E,)``, or ``(1,)`` for a single network: the members that still train.
 

@@ -42,6 +42,14 @@ class Step(ABC):
     def run(self, first: int, last: int, active: np.ndarray) -> np.ndarray:
         """Steps ``first`` to ``last - 1``; for each member -1, or the step it stopped at."""
 
+    @abstractmethod
+    def finite(self) -> np.ndarray:
+        """For each member whether all its parameters and statistics are finite numbers."""
+
+    @abstractmethod
+    def gradient_norm(self) -> Any:
+        """The 2-norm of the last gradient on the host, ``()`` or ``(E,)``; after `finite`."""
+
     def gather(self, x: Any, target: Any, weight: Any, index: Any) -> tuple[Any, Any, Any]:
         """The rows of a batch: features, targets and weights."""
         return gather_rows(x, index), gather_targets(target, index), gather_weights(weight, index)
@@ -70,11 +78,18 @@ class Step(ABC):
         network.backpropagate(dz, saved, p, g, run)
 
     def update(
-        self, theta: Any, gradient: Any, mask: Any, moments: list[Any], rate: Any, count: Any
+        self,
+        theta: Any,
+        gradient: Any,
+        mask: Any,
+        moments: list[Any],
+        rate: Any,
+        count: Any,
+        penalty: Any,
     ) -> None:
-        """The optimizer's rule over the flat buffer, in place."""
+        """The optimizer's rule over the flat buffer, in place; ``penalty`` may replace its L2's."""
         optimizer = self.buffers.optimizer
-        common = optimizer.common
+        common = optimizer.common | ({} if penalty is None else {"l2": penalty})
         norm = None
         if common["clip_norm"] is not None:
             norm = gradient_norm(
@@ -107,6 +122,15 @@ class FunctionalStep(Step):
             self._run(step, active, stopped)
         return stopped
 
+    def finite(self) -> np.ndarray:
+        """For each member whether all its parameters and statistics are finite numbers."""
+        return self.buffers.finite()
+
+    def gradient_norm(self) -> Any:
+        """The 2-norm of the last gradient on the host, ``()`` or ``(E,)``."""
+        norm = gradient_norm(self.gradient, self.buffers.theta, None)
+        return self.buffers.network.backend.to_numpy(norm)
+
     def _run(self, step: int, active: np.ndarray, stopped: np.ndarray) -> None:
         buffers, timetable, network = self.buffers, self.timetable, self.buffers.network
         size = self.batches.size
@@ -127,14 +151,15 @@ class FunctionalStep(Step):
         views = network.values.views, network.statistics.views, network.layout.views(self.gradient)
         count = int(timetable.counts[step])
         self.differentiate(batch, *views, count, None, guard)
-        rate = timetable.rates[step, ...]
+        rate, penalties = timetable.rates[step, ...], timetable.penalties
         self.update(
             buffers.theta,
             self.gradient,
             self.mask,
             buffers.moments,
-            float(rate) if rate.ndim == 0 else rate,
+            _plain(rate),
             count,
+            None if penalties is None else _plain(penalties[step, ...]),
         )
         if before:
             buffers.restore(before, ~active)
@@ -145,20 +170,47 @@ class RecordedStep(Step):
 
     def __init__(self, buffers: Buffers, data: Data, timetable: Timetable, batches: Batches):
         super().__init__(buffers, data, timetable, batches)
-        self._full = self._record(batches.size) if batches.full else None
+        self._full = self._record(batches.size)
         self._last = self._record(batches.last) if batches.last else None
+        self._kept = [array for array in buffers.values if array.shape[-1]]
+        self._norms = np.zeros(())  # of the gradient, and of all that has to stay finite
+        self._everyone = np.ones(buffers.network.members or 1, dtype=bool)
+        self._measure = self._record_norms()
 
     def run(self, first: int, last: int, active: np.ndarray) -> np.ndarray:
         """Steps ``first`` to ``last - 1``; for each member -1, or the step it stopped at."""
         full = self.batches.full
-        stopped = np.full(active.shape, -1)
-        if self._full is not None and first < full:
+        stopped: np.ndarray
+        if first < full:
             stopped = self._full.run(first, min(last, full), active)
+        else:
+            stopped = np.full(active.shape, -1)
         if self._last is not None and last > full:
-            alive = active & (stopped < 0)
-            tail = self._last.run(full, full + 1, alive)
+            tail = self._last.run(full, full + 1, active & (stopped < 0))
             stopped = np.where(stopped < 0, tail, stopped)
         return stopped
+
+    def finite(self) -> np.ndarray:
+        """For each member whether all its parameters and statistics are finite numbers."""
+        self._measure.run(0, 1)
+        self._norms = self.buffers.network.backend.to_numpy(self._measured)
+        # A norm of finite numbers may overflow; only then is it worth a look at each of them.
+        return self._everyone if np.isfinite(self._norms[1:]).all() else self.buffers.finite()
+
+    def gradient_norm(self) -> Any:
+        """The 2-norm of the last gradient on the host, ``()`` or ``(E,)``, by `finite`."""
+        return self._norms[0]
+
+    def _record_norms(self) -> Any:
+        network = self.buffers.network
+        plan = network.backend.plan()
+        shape = (1 + len(self._kept), *self.gradient.shape[:-1])
+        self._measured = network.backend.zeros(shape, network.dtype)
+        for place, array in enumerate((self.gradient, *self._kept)):
+            symbol = plan.symbol(array)
+            gradient_norm(symbol, symbol, None, out=plan.symbol(self._measured[place, ...]))
+        plan.finish()
+        return plan
 
     def _record(self, rows: int) -> Any:
         buffers, timetable, network = self.buffers, self.timetable, self.buffers.network
@@ -168,6 +220,7 @@ class RecordedStep(Step):
         count = symbol(timetable.counts[0, ...], timetable.counts.strides[0])
         rate = symbol(timetable.rates[0, ...], timetable.rates.strides[0])
         loss = symbol(timetable.losses[0, ...], timetable.losses.strides[0])
+        penalties = timetable.penalties
         data = self.data
         batch = self.gather(symbol(data.x), symbol(data.target), symbol(data.weight), index)
         self.differentiate(
@@ -186,6 +239,11 @@ class RecordedStep(Step):
             [symbol(moment) for moment in buffers.moments],
             rate,
             count,
+            None if penalties is None else symbol(penalties[0, ...], penalties.strides[0]),
         )
         plan.finish()
         return plan
+
+
+def _plain(values: np.ndarray) -> float | np.ndarray:
+    return float(values) if values.ndim == 0 else values

@@ -14,7 +14,7 @@ from mlpcore.training.early_stopping import EarlyStopping, Watch
 from mlpcore.training.errors import DivergenceError, what_happened
 from mlpcore.training.figures import figures
 from mlpcore.training.history import Epoch, History
-from mlpcore.training.interrupts import uninterrupted
+from mlpcore.training.interrupts import Interrupts
 from mlpcore.training.memory import Memory, joined, part
 from mlpcore.training.progress import Bar, Progress
 from mlpcore.training.rewind import rewind
@@ -53,15 +53,16 @@ class Trainer:
             keeper.resume(self)
         bar = Bar(epochs, progress, done=len(history))
         try:
-            while len(history) < epochs and not self.ending:
-                epoch = self._epoch()
-                with uninterrupted():
-                    self._note(epoch)
-                bar.advance(epoch)
-                self.ending = self._ending(epoch)
-                over = self.ending or len(history) == epochs
-                if keeper is not None and (over or keeper.is_due(len(history))):
-                    keeper.save(self)
+            with Interrupts() as interrupts:
+                while len(history) < epochs and not self.ending:
+                    epoch = self._epoch()
+                    with interrupts.held:
+                        self._note(epoch)
+                    bar.advance(epoch)
+                    self.ending = self._ending(epoch)
+                    over = self.ending or len(history) == epochs
+                    if keeper is not None and (over or keeper.is_due(len(history))):
+                        keeper.save(self)
             history.stopped = self.ending or "epochs"
         except KeyboardInterrupt:
             history.stopped = "interrupted"
@@ -126,22 +127,28 @@ class Trainer:
         self._kept = buffers.snapshot(self._kept)
         active = self.state.active[self.crew.places]
         stopped = self._replay(last, active)
-        failed = active & ((stopped >= 0) | ~buffers.finite())
+        failed = active & ((stopped >= 0) | ~self.crew.step.finite())
         if failed.any():
             self._leave_out(failed, range(first, last))
 
     def _replay(self, last: int, active: np.ndarray) -> np.ndarray:
         """The steps up to ``last``, in pieces short enough for Ctrl-C; who stopped, and where."""
-        active, stopped = active.copy(), np.full(active.shape, -1)
-        while self._done < last and active.any():
-            until = min(self._done + self._piece, last)
-            start = time.perf_counter()
-            stopped = np.maximum(stopped, self.crew.step.run(self._done, until, active))
-            active &= stopped < 0
-            share = LONGEST_REPLAY / max(time.perf_counter() - start, 1e-7)
-            self._piece = max(1, min(8 * self._piece, int((until - self._done) * share)))
-            self._advance(until)
+        stopped = self._replay_piece(last, active)
+        while self._done < last:
+            active = active & (stopped < 0)
+            if not active.any():
+                break
+            stopped = np.maximum(stopped, self._replay_piece(last, active))
         self._advance(last)
+        return stopped
+
+    def _replay_piece(self, last: int, active: np.ndarray) -> np.ndarray:
+        first, until = self._done, min(self._done + self._piece, last)
+        start = time.perf_counter()
+        stopped = self.crew.step.run(first, until, active)
+        share = LONGEST_REPLAY / max(time.perf_counter() - start, 1e-7)
+        self._piece = max(1, min(8 * self._piece, int((until - first) * share)))
+        self._advance(until)
         return stopped
 
     def _advance(self, step: int) -> None:

@@ -41,6 +41,16 @@ class Array(np.ndarray):
     def device(self) -> Any:
         return Device()
 
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **settings: Any) -> Any:
+        return _own(getattr(ufunc, method)(*_of_device(inputs), **_of_device(settings)))
+
+    def __array_function__(self, function: Any, types: Any, inputs: Any, settings: Any) -> Any:
+        return _own(function(*_of_device(inputs), **_of_device(settings)))
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        _of_device(value)
+        super().__setitem__(key, value)
+
     def get(self) -> np.ndarray:
         self._copied()
         return np.array(self, subok=False)
@@ -49,7 +59,7 @@ class Array(np.ndarray):
         self._copied()
         assert type(values) is np.ndarray
         assert (values.dtype, values.shape) == (self.dtype, self.shape)
-        self[...] = values
+        self.view(np.ndarray)[...] = values
 
     def _copied(self) -> None:
         stream = streams.Stream.current[-1]
@@ -57,6 +67,22 @@ class Array(np.ndarray):
 
 
 Array.__module__ = "cupy"
+
+
+def _of_device(values: Any) -> Any:
+    """Arrays as NumPy's own, for NumPy to compute with; CuPy takes none of the host."""
+    assert type(values) is not np.ndarray, "CuPy takes no NumPy arrays"
+    if isinstance(values, (tuple, list)):
+        return type(values)(map(_of_device, values))
+    if isinstance(values, dict):
+        return {name: _of_device(value) for name, value in values.items()}
+    return values.view(np.ndarray) if isinstance(values, Array) else values
+
+
+def _own(result: Any) -> Any:
+    if isinstance(result, (tuple, list)):
+        return type(result)(map(_own, result))
+    return np.asarray(result).view(Array)
 
 
 class BFloats(Array):

@@ -153,7 +153,7 @@ def test_the_body_serves_what_is_refused(standing_in: Any) -> None:
     x = standing_in.array(np.array([[-1.0, 2.0, 3.0], [4.0, -5.0, 6.0]])).T
     implementation = cuda.provide(activations.relu, (x,))
     assert implementation is not None
-    np.testing.assert_array_equal(implementation(x), np.maximum(np.asarray(x), 0))
+    np.testing.assert_array_equal(implementation(x).get(), np.maximum(x.get(), 0))
     assert not standing_in.launched
 
 

@@ -56,6 +56,14 @@ TARGETS: dict[str, np.ndarray] = {
 }
 
 
+def well_posed(net: mc.MLP, X: np.ndarray) -> bool:
+    """Whether float32 and float64 agree: no exponential magnifies how a sum is rounded."""
+    other = {"float32": "float64", "float64": "float32"}[net.dtype]
+    twin = type(net)(**{**net.configuration, "dtype": other})
+    twin.set_tensors(net.tensors())
+    return np.allclose(twin.predict(X), net.predict(X), rtol=3e-7, atol=3e-7)
+
+
 def of_member(value: Any, member: int | None, axes: int) -> Any:
     """A member's part of an array that has `axes` axes and perhaps members in front."""
     if member is None or np.ndim(value) <= axes:

@@ -42,6 +42,18 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "stack with a range of seeds": {"members": 2, "seed": range(3, 5)},
     "stack with dropout": {"members": 2, "dropout": np.array([0.1, 0.4])},
     "stack with dropout by layer": {"members": 2, "dropout": [0.5, np.array([0.1, 0.4])]},
+    "stack with widths": {"members": 2, "sizes": [4, [6, 2], 5, 3], "init_scale": 0.5},
+    "stack with activations": {"members": 2, "activation": np.array(["relu", "elu(alpha=0.5)"])},
+    "stack with activations by layer": {
+        "members": 2,
+        "activation": ["tanh", np.array(["sigmoid", "step"])],
+    },
+    "stack with slopes": {"members": 2, "activation": "leaky_relu(negative_slope=[0.1, 0.3])"},
+    "stack with deltas": {"members": 2, "output": "identity", "loss": "huber(delta=[0.5, 2.0])"},
+    "stack with deviations": {"members": 2, "init": "normal(std=[0.1, 0.3])"},
+    "stack with scales": {"members": 2, "init_scale": np.array([0.1, 2.0])},
+    "stack with initializers": {"members": 2, "init": np.array(["he_normal", "orthogonal"])},
+    "stack with seeds and members": {"members": 2, "seed": [(4, 1), (8, 0)]},
     "stack with smoothing": {"members": 2, "label_smoothing": np.array([0.1, 0.4])},
 }
 each_kind = pytest.mark.parametrize("arguments", ARGUMENTS.values(), ids=ARGUMENTS)
@@ -66,28 +78,28 @@ def assert_independent_twin(twin: mc.MLP, net: mc.MLP) -> None:
 
 @each_kind
 def test_a_copy_is_an_independent_twin(arguments: dict[str, Any]) -> None:
-    net = mc.MLP([4, 6, 5, 3], **arguments)
+    net = mc.MLP(**{"sizes": [4, 6, 5, 3], **arguments})
     net.parameters[...] *= 1.5
     assert_independent_twin(net.copy(), net)
 
 
 @each_kind
 def test_to_keeps_the_values(arguments: dict[str, Any]) -> None:
-    net = mc.MLP([4, 6, 5, 3], **arguments)
+    net = mc.MLP(**{"sizes": [4, 6, 5, 3], **arguments})
     net.parameters[...] *= 1.5
     assert_independent_twin(net.to("cpu"), net)
 
 
 @each_kind
 def test_a_pickle_is_an_independent_twin(arguments: dict[str, Any]) -> None:
-    net = mc.MLP([4, 6, 5, 3], **arguments)
+    net = mc.MLP(**{"sizes": [4, 6, 5, 3], **arguments})
     net.parameters[...] *= 1.5
     assert_independent_twin(pickle.loads(pickle.dumps(net)), net)
 
 
 @each_kind
 def test_the_configuration_goes_through_json(arguments: dict[str, Any]) -> None:
-    net = mc.MLP([4, 6, 5, 3], **arguments)
+    net = mc.MLP(**{"sizes": [4, 6, 5, 3], **arguments})
     text = json.dumps(net.configuration)
     assert_independent_twin(mc.MLP(**json.loads(text)), net)
 

@@ -1,4 +1,4 @@
-"""Predictions: against Torch, in pieces of bounded memory, of no rows, and of an ensemble."""
+"""Predictions: against Torch, of no rows, and of an ensemble."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import mlpcore as mc
 from mlpcore.network.heads import HEADS
 from networks import (
     LABELS,
+    MEMBERS,
     ROWS,
     assert_same_tensors,
     either,
@@ -60,35 +61,85 @@ def test_predictions_agree_with_torch(
 
 
 @either
-def test_a_long_input_goes_through_in_pieces(
-    members: int | None, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("normalization", [None, "batch", "layer"])
+@pytest.mark.parametrize("output", HEADS)
+@pytest.mark.parametrize("backend", ["cpu", "array_api_strict"])
+def test_no_rows_give_no_predictions(
+    backend: str, output: str, normalization: str | None, members: int | None
 ) -> None:
-    net = scrambled([4, 5, 3], normalization="batch", members=members)
-    for leading in [()] if members is None else [(), (members,)]:
-        whole = net.forward(features(4, *leading))
-        monkeypatch.setattr("mlpcore.network.network.PIECE_BYTES", 3 * 5 * 8 * (members or 1))
-        assert [piece.shape[-2] for piece in net._pieces(features(4, *leading))] == [3, 3, 1]
-        np.testing.assert_allclose(net.forward(features(4, *leading)), whole, rtol=1e-12)
-        monkeypatch.undo()
+    net = mc.MLP(
+        [4, 5, 3],
+        output=output,
+        members=members,
+        normalization=normalization,
+        dropout=0.5,
+        backend=backend if backend == "cpu" else pytest.importorskip(backend),
+    )
+    stack = () if members is None else (members,)
+    for leading in {(), stack}:
+        none = np.zeros((*leading, 0, 4))
+        for result in (net.predict(none), net.forward(none)):
+            assert tuple(result.shape) == (*stack, 0, 3)
+            assert str(result.dtype).endswith("float32")
+        for how in ("mean", "std") if members else ():
+            assert tuple(net.predict(none, reduce=how).shape) == (0, 3)
 
 
-def test_pieces_bound_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    net = mc.MLP([2, 256, 2])
+def test_no_rows_of_mixed_members() -> None:
+    net = mc.MLP([4, [5, 1], 3], members=2, activation=np.array(["sigmoid", "relu"]))
+    assert net.predict(np.zeros((0, 4))).shape == (2, 0, 3)
+
+
+# Ensembles
+
+
+@pytest.mark.parametrize("leading", [(), (MEMBERS,)], ids=["X shared", "X by member"])
+@pytest.mark.parametrize("output", HEADS)
+def test_an_ensemble_averages_predictions_and_not_logits(
+    output: str, leading: tuple[int, ...]
+) -> None:
+    net = mc.MLP([4, [5, 2, 7], 3], output=output, members=MEMBERS, dtype="float64")
+    X = features(4, *leading)
+    each = np.stack([net[e].predict(X[e] if leading else X) for e in range(MEMBERS)])
+    np.testing.assert_allclose(net.predict(X), each, rtol=1e-12)
+    np.testing.assert_allclose(net.predict(X, reduce="mean"), each.mean(axis=0), rtol=1e-12)
+    np.testing.assert_allclose(net.predict(X, reduce="std"), each.std(axis=0), rtol=1e-9)
+    if output == "softmax":
+        np.testing.assert_allclose(net.predict(X, reduce="mean").sum(axis=-1), 1.0)
+
+
+def test_an_ensemble_of_one_has_no_spread() -> None:
+    net = mc.MLP([4, 5, 3], members=1)
+    np.testing.assert_array_equal(
+        net.predict(features(4), reduce="mean"), net.predict(features(4))[0]
+    )
+    np.testing.assert_array_equal(net.predict(features(4), reduce="std"), 0.0)
+
+
+def test_an_ensemble_takes_bounded_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The predictions of 200 members are reduced piece by piece, never all there at once."""
+    monkeypatch.setattr("mlpcore.network.inference.PIECE_BYTES", 1 << 20)
+    monkeypatch.setattr("mlpcore.network.inference.RECORDED_BYTES", 1 << 17)
+    net = mc.MLP([2, 4, 8], members=200)
     X = np.zeros((20_000, 2), dtype=np.float32)
-    monkeypatch.setattr("mlpcore.network.network.PIECE_BYTES", 1 << 20)
     tracemalloc.start()
     try:
-        net.predict(X)
+        net.predict(X, reduce="std")
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
-    assert peak < 20_000 * 256 * 4 / 2
+    assert peak < 200 * 20_000 * 8 * 4 / 8
 
 
-@either
-def test_no_rows_give_no_predictions(members: int | None) -> None:
-    net = mc.MLP([4, 5, 3], members=members, normalization="batch")
-    assert net.predict(np.zeros((0, 4))).shape == (*(() if members is None else (members,)), 0, 3)
+def test_an_unknown_reduction_and_a_single_network_are_refused() -> None:
+    net = mc.MLP([4, 5, 3], members=2)
+    with pytest.raises(ValueError, match="got reduce 'median', expected one of mean, std"):
+        net.predict(features(4), reduce="median")
+    with pytest.raises(TypeError, match="got reduce='mean' for a single network, expected a stack"):
+        net[0].predict(features(4), reduce="mean")
+
+
+# Losses
 
 
 @either

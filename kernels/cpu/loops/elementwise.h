@@ -78,7 +78,8 @@ void mask_columns(const Work& w) {
     const int64_t k = w.extents[1], width = width_of(w.values[0], k);
     const T* x = w.array<T>(0);
     T* y = w.array<T>(1);
-    if (x != y) memcpy(y + w.begin * k, x + w.begin * k, (size_t)((w.end - w.begin) * k) * sizeof(T));
+    if (x != y)
+        memcpy(y + w.begin * k, x + w.begin * k, (size_t)((w.end - w.begin) * k) * sizeof(T));
     clear_padding(y, w.begin, w.end, width, k);
 }
 

@@ -87,6 +87,48 @@ void multiply_all(const Product& p) {
     }
 }
 
+// C += the product of Depth columns of A and as many rows of B.
+template <class T, int Rows, int Depth>
+void add_products(const Product& p, const T* b, int64_t b_row, int64_t k) {
+    T factor[Rows][Depth];
+    for (int i = 0; i < Rows; ++i)
+        for (int d = 0; d < Depth; ++d)
+            factor[i][d] = ((const T*)p.a)[i * p.a_row + (k + d) * p.a_column];
+    const int width = lanes<T>;
+    for (int64_t j = 0; j < p.n; j += width) {
+        const int count = p.n - j < width ? (int)(p.n - j) : width;
+        Vector<T> row[Depth];
+        MLPCORE_UNROLL
+        for (int d = 0; d < Depth; ++d) row[d] = load_first(b + (k + d) * b_row + j, count);
+        MLPCORE_UNROLL
+        for (int i = 0; i < Rows; ++i) {
+            T* to = (T*)p.c + i * p.c_row + j;
+            Vector<T> sum = load_first((const T*)to, count);
+            MLPCORE_UNROLL
+            for (int d = 0; d < Depth; ++d) sum += factor[i][d] * row[d];
+            store_first(to, sum, count);
+        }
+    }
+}
+
+template <class T, int Rows>
+void multiply_rows(const Product& p, const T* b, int64_t b_row) {
+    if constexpr (Rows > 1)
+        if (p.m < Rows) return multiply_rows<T, Rows - 1>(p, b, b_row);
+    for (int64_t i = 0; i < p.m && !p.accumulate; ++i)
+        for (int64_t j = 0; j < p.n; ++j)
+            ((T*)p.c)[i * p.c_row + j] = p.bias ? ((const T*)p.bias)[j] : T(0);
+    constexpr int depth = 8;
+    int64_t k = 0;
+    for (; k + depth <= p.k; k += depth) add_products<T, Rows, depth>(p, b, b_row, k);
+    for (; k < p.k; ++k) add_products<T, Rows, 1>(p, b, b_row, k);
+}
+
+template <class T>
+void multiply_few(const Product& p, const void* b, int64_t b_row) {
+    if (p.m > 0) multiply_rows<T, few_rows>(p, (const T*)b, b_row);
+}
+
 template <class T>
 void multiply(const Product& p) {
     p.packed ? multiply_all<T, true>(p) : multiply_all<T, false>(p);
@@ -94,6 +136,6 @@ void multiply(const Product& p) {
 
 template <class T>
 constexpr ProductKernels product_kernels = {
-    lanes<T>, block_rows, pack<T>, pack_and_sum<T>, pack_rows<T>, multiply<T>};
+    lanes<T>, block_rows, pack<T>, pack_and_sum<T>, pack_rows<T>, multiply<T>, multiply_few<T>};
 
 MLPCORE_END

@@ -62,7 +62,7 @@ def activation_by_member(x: Array, *, choice: Any, parameter: Any) -> Array:
 
     >>> import numpy as np
     >>> x = np.array([[[-1.0, 2.0]], [[-1.0, 2.0]]])
-    >>> activation_by_member(x, **choices([(f.relu, {}), (f.identity, {})])).tolist()
+    >>> activation_by_member(x, choice=np.array([4, 0]), parameter=np.zeros(2)).tolist()
     [[[0.0, 2.0]], [[-1.0, 2.0]]]
     """
     return _each(lambda function: function.reference, (x,), choice, parameter)
@@ -92,7 +92,7 @@ def _each(
     parts = []
     for members in groups:
         function, settings = CHOICES[choice[members[0]]]
-        if function.name in PARAMETERS:
-            settings = {PARAMETERS[function.name][0]: parameter[members]}
+        if function.__name__ in PARAMETERS:
+            settings = {PARAMETERS[function.__name__][0]: parameter[members]}
         parts.append(body(function)(*(taken(array, members) for array in arrays), **settings))
     return taken(xp.concat(parts, axis=0), np.argsort(np.concatenate(groups)))

@@ -20,7 +20,11 @@ def accuracy(predicted: Array, target: Array, sample_weight: Array | None = None
     >>> import numpy as np
     >>> float(accuracy(np.array([0, 1, 1, 0]), np.array([0, 1, 0, 0])))
     0.75
+    >>> float(accuracy(np.ones(20), np.ones(20)))
+    1.0
     """
     xp = namespace(predicted, target, sample_weight)
-    dtype = xp.float64 if sample_weight is None else sample_weight.dtype
-    return weighted_mean(xp.astype(predicted == target, dtype), sample_weight)
+    right = predicted == target
+    if sample_weight is None:
+        return xp.mean(xp.astype(right, xp.float64), axis=-1)
+    return weighted_mean(xp.astype(right, sample_weight.dtype), sample_weight)

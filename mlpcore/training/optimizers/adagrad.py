@@ -17,7 +17,7 @@ class Adagrad(Optimizer):
     Args:
         learning_rate: a number, one per member, or a schedule.
         epsilon: keeps the quotient finite.
-        l2, weight_decay, clip_norm, clip_value: see `Optimizer`.
+        l2, l2_shared, weight_decay, clip_norm, clip_value: see `Optimizer`.
 
     >>> Adagrad(clip_norm=1.0).hyperparameters
     {'epsilon': 1e-10}

@@ -19,7 +19,7 @@ class Adam(Optimizer):
         beta1: decay of the first moment.
         beta2: decay of the second moment.
         epsilon: keeps the quotient finite.
-        l2, weight_decay, clip_norm, clip_value: see `Optimizer`.
+        l2, l2_shared, weight_decay, clip_norm, clip_value: see `Optimizer`.
 
     >>> Adam(clip_norm=1.0).hyperparameters
     {'beta1': 0.9, 'beta2': 0.999, 'epsilon': 1e-08}
@@ -43,7 +43,7 @@ class AdamW(Adam):
     Args:
         learning_rate, beta1, beta2, epsilon: see `Adam`.
         weight_decay: strength of the decay.
-        l2, clip_norm, clip_value: see `Optimizer`.
+        l2, l2_shared, clip_norm, clip_value: see `Optimizer`.
 
     Source: Loshchilov & Hutter (2019), "Decoupled weight decay regularization", algorithm 2.
 

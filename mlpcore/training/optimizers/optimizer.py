@@ -18,6 +18,8 @@ class Optimizer(Values):
     Args:
         learning_rate: a number, one per member, or a `Schedule`.
         l2: strength of the penalty ``l2/2 ||W||^2`` in the gradient; weights only.
+        l2_shared: divide it by the sum of the batch's weights, as the loss is divided, so that
+            ``l2`` stands against the sum of the losses and not their mean.
         weight_decay: strength of the decay ``learning_rate weight_decay W``, decoupled from the
             gradient and its moments; weights only.
         clip_norm: gradients longer than this are shortened to it; ``None`` or infinity for none.
@@ -27,6 +29,7 @@ class Optimizer(Values):
     learning_rate: NonNegative
     _: KW_ONLY
     l2: NonNegative = 0.0
+    l2_shared: bool = False
     weight_decay: NonNegative = 0.0
     clip_norm: Limit = None
     clip_value: Limit = None
@@ -43,11 +46,6 @@ class Optimizer(Values):
         return rate if isinstance(rate, Schedule) else Constant(rate)
 
     @property
-    def constant_rate(self) -> bool:
-        """Whether the learning rate stays the same throughout."""
-        return isinstance(self.schedule, Constant)
-
-    @property
     def common(self) -> dict[str, Any]:
         """The parameters that every rule takes."""
         return {name: getattr(self, name) for name in _COMMON}
@@ -56,7 +54,8 @@ class Optimizer(Values):
     def hyperparameters(self) -> dict[str, Any]:
         """The rule's own parameters."""
         fields = (field.name for field in dataclasses.fields(self))
-        return {n: getattr(self, n) for n in fields if n not in ("learning_rate", *_COMMON)}
+        shared = ("learning_rate", "l2_shared", *_COMMON)
+        return {n: getattr(self, n) for n in fields if n not in shared}
 
 
 _COMMON = ("l2", "weight_decay", "clip_value", "clip_norm")

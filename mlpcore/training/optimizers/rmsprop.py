@@ -18,7 +18,7 @@ class RMSProp(Optimizer):
         learning_rate: a number, one per member, or a schedule.
         rho: decay of the mean square.
         epsilon: keeps the quotient finite.
-        l2, weight_decay, clip_norm, clip_value: see `Optimizer`.
+        l2, l2_shared, weight_decay, clip_norm, clip_value: see `Optimizer`.
 
     >>> RMSProp(clip_norm=1.0).hyperparameters
     {'rho': 0.9, 'epsilon': 1e-08}

@@ -19,7 +19,7 @@ class SGD(Optimizer):
         learning_rate: a number, one per member, or a schedule.
         momentum: the share of the velocity that each step keeps; 0 for none.
         nesterov: whether the gradient is meant to be taken a step ahead.
-        l2, weight_decay, clip_norm, clip_value: see `Optimizer`.
+        l2, l2_shared, weight_decay, clip_norm, clip_value: see `Optimizer`.
 
     >>> SGD(0.1).rule, SGD(0.1, momentum=0.9).rule
     (<primitive sgd>, <primitive momentum>)

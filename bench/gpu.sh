@@ -1,0 +1,19 @@
+#!/usr/bin/env bash
+# Tests and benchmarks on an NVIDIA machine without internet, with the interpreter's own CuPy:
+#   WHEELS=folder bash bench/gpu.sh [options of mlpcore bench, such as --peers --full]
+# The interpreter has CuPy, scikit-build-core, nanobind, CMake and Ninja; WHEELS holds what it lacks, such as
+# array-api-compat. Results, tables and pictures go to bench/results, or to OUTPUT.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+python=${PYTHON:-python3}
+site=$(mktemp -d)
+trap 'rm -rf "$site"' EXIT
+
+"$python" -m pip install --quiet --no-index --no-deps --no-build-isolation --target "$site" \
+    . ${WHEELS:+"$WHEELS"/*.whl}
+export PYTHONPATH=$site
+
+failed=0
+"$python" -P -m pytest -m gpu || failed=$?
+"$python" -P "$site/bin/mlpcore" bench --output "${OUTPUT:-bench/results}" "$@"
+exit "$failed"

@@ -1,0 +1,86 @@
+"""``python -m bench.readme``: the newest results in the README, a table and one chart.
+
+Nothing there is typed: ``--check`` tells whether it is what the results say.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import sys
+from pathlib import Path
+
+from .charts import charts, svg
+from .results import Results, newest
+from .tables import markdown, slow_downs, steps
+
+MARKERS = "<!-- speed -->", "<!-- end -->"
+CHART = "speed.svg"
+_BENCH = Path(__file__).resolve().parent
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Write the README's section and its chart, or with ``--check`` tell whether they are right."""
+    parser = argparse.ArgumentParser(prog="python -m bench.readme", description=__doc__)
+    parser.add_argument("--check", action="store_true", help="change nothing, fail if it differs")
+    parser.add_argument("--results", type=Path, default=_BENCH / "results")
+    parser.add_argument("--readme", type=Path, default=_BENCH.parent / "README.md")
+    options = parser.parse_args(arguments)
+    results, chart = newest(options.results), options.results / CHART
+    before = options.readme.read_text(encoding="utf-8")
+    after = insert(before, section(results, chart, options.readme.parent))
+    if options.check:
+        drawn = chart.read_text(encoding="utf-8") if chart.exists() else ""
+        if before != after or mark(results) not in drawn:
+            sys.exit(
+                f"{options.readme} or {chart} does not show the newest results: run python -m "
+                "bench.readme"
+            )
+        return
+    picture = next(found for found in charts(results) if found.name == "peers")
+    chart.write_text(svg(picture, note=mark(results)), encoding="utf-8")
+    options.readme.write_text(after, encoding="utf-8")
+
+
+def section(results: Results, chart: Path, root: Path) -> str:
+    """The tables and the chart as Markdown, and beneath them what they were measured on."""
+    facts = results.machine
+    versions = ", ".join(f"{name} {version}" for name, version in facts["versions"].items())
+    paragraphs = [
+        f"![Time of a training step, peers over mlpcore]({chart.relative_to(root).as_posix()})",
+        *(markdown(table) for device in ("cpu", "gpu") if len(table := steps(results, device)) > 1),
+        "Time of one training step: forward, backward, Adam, float32. Of each library the better "
+        f"variant, as the median of {results.settings['rounds']} rounds taken in turn. The ratios "
+        "are taken round by round: the median, its target where there is one, and beneath it the "
+        f"quartiles. {facts['processor']}, {facts['cores']} cores, {facts['threads']} threads "
+        f"each; Python {facts['python']}, {versions}; {results.date[:10]}, commit "
+        f"{results.commit}.",
+    ]
+    if any(contest.busy for contest in results.group("steps")):
+        text = "How many times slower with one other process busy, ours beside the better JAX:"
+        paragraphs += [text, markdown(slow_downs(results))]
+    return "\n\n".join(paragraphs)
+
+
+def insert(readme: str, text: str) -> str:
+    """Put ``text`` between the markers.
+
+    Raises:
+        ValueError: where the markers are missing.
+    """
+    start, end = MARKERS
+    head, found, tail = readme.partition(start)
+    _, closed, tail = tail.partition(end)
+    if not (found and closed):
+        raise ValueError(f"the README has no place for the results: add {start} and {end} to it")
+    return f"{head}{start}\n{text}\n{end}{tail}"
+
+
+def mark(results: Results) -> str:
+    """What a chart carries to tell which figures it shows."""
+    rounds = repr([(c.title, c.values) for c in results.group("steps")])
+    return f"results {hashlib.sha256(rounds.encode()).hexdigest()[:16]}"
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,320 @@
+"""The suite: its groups, what each of them runs, and the run of them all."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from .cases import (
+    Case,
+    Copy,
+    Fit,
+    Kernel,
+    Prediction,
+    Product,
+    Training,
+    WrongResultError,
+)
+from .cases.kernel import CALLS
+from .contest import Contest
+from .fresh import FirstStep, FreshCase, Import, Memory
+from .libraries import THREADS, Library, Process, WorkerError, at_hand
+from .machine import machine, stamp
+from .measure import measure
+from .results import Measured, Results
+
+Cases = Mapping[str, Case | FreshCase]
+
+
+@dataclass(frozen=True)
+class Group:
+    """A part of the suite.
+
+    Attributes:
+        title: what it shows, in words.
+        contests: the cases by name; all of them, or those of a quick run.
+        peers: whether the libraries that are there only to be compared with take part.
+        floors: whether the bare products and copies of NumPy do.
+    """
+
+    title: str
+    contests: Callable[[bool], Cases]
+    peers: bool = False
+    floors: bool = False
+
+
+#: Rows and columns: within the second-level caches, and beyond them.
+_SHAPES = [(256, 512), (2048, 1024), (8192, 2048)]
+
+
+def _shapes(full: bool) -> list[tuple[int, int]]:
+    return _SHAPES if full else _SHAPES[1:2]
+
+
+def _ceilings(full: bool) -> Cases:
+    side = 4096 if full else 2048
+    return {f"copy-{n}x{k}": Copy(n, k) for n, k in _shapes(full)} | {
+        "product": Product(side, side, side)
+    }
+
+
+def _kernels(full: bool) -> Cases:
+    return {f"{name}-{n}x{k}": Kernel(name, n, k) for name in CALLS for n, k in _shapes(full)}
+
+
+def _products(full: bool) -> Cases:
+    sides = (16, 32, 64, 128, 256, 512, 1024) if full else (16, 64, 256, 1024)
+    layers = [(200, 64, 100), (256, 784, 512), (1024, 2048, 2048)]
+    shapes = [(side, side, side) for side in sides] + layers[: 3 if full else 2]
+    return {f"{m}x{k}x{n}": Product(m, k, n) for m, k, n in shapes}
+
+
+def _steps(full: bool) -> Cases:
+    return dict(STEPS)
+
+
+def _batches(full: bool) -> Cases:
+    sizes = (1, 4, 16, 64, 256, 1024, 4096, 16384) if full else (1, 16, 256, 4096)
+    return {f"{n}": Training((784, 256, 10), n, max(4, min(100, 4096 // n))) for n in sizes}
+
+
+def _widths(full: bool) -> Cases:
+    widths = (16, 32, 64, 128, 256, 512, 1024, 2048) if full else (16, 64, 256, 1024)
+    return {f"{w}": Training((64, w, w, 10), 256, 4 if w > 512 else 16) for w in widths}
+
+
+def _stacks(full: bool) -> Cases:
+    members = (1, 4, 16, 64, 256, 1024) if full else (1, 16, 256)
+    return {f"{e}": Training((64, 32, 10), 32, 20, members=e) for e in members}
+
+
+def _fits(full: bool) -> Cases:
+    return {"digits": Fit((100,), 32, 0.97)}
+
+
+def _prediction(full: bool) -> Cases:
+    rows = (1, 10, 100, 1000, 10_000, 100_000) if full else (1, 100, 10_000)
+    return {f"{n}": Prediction((784, 256, 10), n) for n in rows}
+
+
+def _cold(full: bool) -> Cases:
+    network = STEPS["small"]
+    return {
+        "import": Import(),
+        "first-step": FirstStep(network),
+        "compilation": FirstStep(network, empty_caches=True),
+    }
+
+
+def _memory(full: bool) -> Cases:
+    names = ("medium", "large", "big-batch", "64x-small") if full else ("medium", "64x-small")
+    return {name: Memory(STEPS[name]) for name in names}
+
+
+#: The networks and batches that every library is compared on.
+STEPS = {
+    "tiny": Training((4, 3, 2, 2), 32, 200),
+    "small": Training((64, 100, 10), 200, 100),
+    "medium": Training((784, 512, 256, 10), 256, 16),
+    "large": Training((784, 2048, 2048, 10), 1024, 3),
+    "big-batch": Training((784, 512, 256, 10), 8192, 3),
+    "64x-small": Training((64, 100, 10), 200, 20, members=64),
+    "256x-narrow": Training((16, 32, 4), 64, 50, members=256),
+}
+#: Our ratios: to JAX and PyTorch at least, of the products' time at most.
+TARGETS = {
+    "tiny": {"jax": 2.0, "pytorch": 50.0, "products": 0.5},
+    "small": {"jax": 1.5, "pytorch": 5.0, "products": 1.1},
+    "medium": {"jax": 1.08, "pytorch": 1.3, "products": 1.08},
+    "large": {"jax": 1.05, "pytorch": 1.2, "products": 1.04},
+    "big-batch": {"jax": 1.2, "pytorch": 1.3, "products": 1.06},
+    "64x-small": {"jax": 2.5, "pytorch": 4.0, "products": 0.65},
+    "256x-narrow": {"jax": 4.0, "pytorch": 10.0, "products": 0.75},
+}
+
+GROUPS = {
+    "ceilings": Group(
+        "the ceilings of this machine: copies and a large product", _ceilings, floors=True
+    ),
+    "kernels": Group("fused kernels and array bodies", _kernels),
+    "products": Group("matrix products", _products, floors=True),
+    "steps": Group("one training step", _steps, peers=True, floors=True),
+    "batches": Group("one training step by batch size", _batches),
+    "widths": Group("one training step by width", _widths),
+    "stacks": Group("one training step by members of a stack", _stacks, peers=True),
+    "fits": Group("a whole fit to an accuracy", _fits, peers=True),
+    "prediction": Group(
+        "latency of a prediction by rows, from host memory to host memory", _prediction, peers=True
+    ),
+    "cold": Group("cold start", _cold, peers=True, floors=True),
+    "memory": Group("memory of a training step", _memory, peers=True),
+}
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How to run the suite.
+
+    Attributes:
+        only: the groups to run; all where none is named.
+        full: whether each group runs all of its cases, and for longer.
+        peers: whether the other libraries take part where they are installed.
+        busy: whether each round is repeated beside a busy process.
+    """
+
+    only: Sequence[str] = ()
+    full: bool = False
+    peers: bool = False
+    busy: bool = False
+
+    @property
+    def sittings(self) -> int:
+        """How often each contest is held, each time by new processes.
+
+        A process lies in memory in its own way, which makes it faster or slower for as long as it
+        lives; the spread of several tells how much that matters.
+        """
+        return 3 if self.full else 1
+
+    @property
+    def rounds(self) -> int:
+        """The rounds of a sitting."""
+        return 5
+
+    @property
+    def seconds(self) -> float:
+        """How long a round takes about."""
+        return 0.2 if self.full else 0.02
+
+
+def contests(settings: Settings) -> list[Contest]:
+    """What a run holds.
+
+    Raises:
+        ValueError: for a group that does not exist.
+    """
+    unknown = set(settings.only) - set(GROUPS)
+    if unknown:
+        raise ValueError(f"got the group {min(unknown)!r}, expected one of {', '.join(GROUPS)}")
+    names = [name for name in GROUPS if not settings.only or name in settings.only]
+    if {"kernels", "products", "steps"} & set(names) and "ceilings" not in names:
+        names = ["ceilings", *names]
+    return [
+        Contest(
+            group,
+            name,
+            case,
+            TARGETS.get(name, {}) if group == "steps" else {},
+            GROUPS[group].peers,
+            GROUPS[group].floors,
+        )
+        for group in names
+        for name, case in GROUPS[group].contests(settings.full).items()
+    ]
+
+
+class Run:
+    """A run of the suite.
+
+    Attributes:
+        length: how many times `run` tells what it does.
+    """
+
+    def __init__(self, settings: Settings):
+        self.settings = settings
+        self.libraries = at_hand(settings.peers, settings.full)
+        self.contests = [c for c in contests(settings) if c.among(self.libraries)]
+        self.length = settings.sittings * len(self.contests)
+        self.measured = {(c.group, c.name): empty(c) for c in self.contests}
+        self.facts: dict[str, dict[str, Any]] = {}
+        self.left_out: dict[str, str] = {}
+
+    def run(self, tell: Callable[[str, int], None]) -> Results:
+        """Hold all contests; ``tell`` hears before each what it is and how many are done."""
+        done = itertools.count()
+        for _ in range(self.settings.sittings):
+            with self.processes() as processes:
+                for contest in self.contests:
+                    tell(f"{contest.group}: {contest.case.title}", next(done))
+                    self.hold(contest, processes)
+        return self.results()
+
+    def results(self) -> Results:
+        """What has been measured so far."""
+        versions = {p: v for facts in self.facts.values() for p, v in facts["versions"].items()}
+        told = {"pools": {name: facts["pools"] for name, facts in self.facts.items()}}
+        return Results(
+            machine=machine() | {"threads": THREADS, "versions": versions} | told,
+            **stamp(),
+            settings=asdict(self.settings)
+            | {
+                "sittings": self.settings.sittings,
+                "rounds": self.settings.sittings * self.settings.rounds,
+                "left_out": self.left_out,
+            },
+            contests=list(self.measured.values()),
+        )
+
+    @contextlib.contextmanager
+    def processes(self) -> Iterator[list[Process]]:
+        """A worker for each library; one that does not start is left out from then on."""
+        with contextlib.ExitStack() as stack:
+            processes = []
+            for library in list(self.libraries):
+                try:
+                    process = stack.enter_context(Process(library))
+                except WorkerError as error:
+                    self.left_out[library.name] = str(error)
+                    self.libraries.remove(library)
+                    continue
+                processes.append(process)
+                self.facts[library.name] = process.facts
+            yield processes
+
+    def hold(self, contest: Contest, processes: list[Process]) -> Measured:
+        """Measure a contest once more; all that is known of it by then."""
+        measured = self.measured[contest.group, contest.name]
+        among = contest.among(self.libraries)
+        if isinstance(contest.case, FreshCase):
+            _start_anew(contest.case, among * contest.case.repeats, measured)
+            return measured
+        measure(
+            contest.case,
+            [process for process in processes if process.library in among],
+            measured,
+            rounds=self.settings.rounds,
+            seconds=self.settings.seconds,
+            busy=self.settings.busy,
+        )
+        return measured
+
+
+def _start_anew(case: FreshCase, libraries: Sequence[Library], measured: Measured) -> None:
+    """A process for each."""
+    for library in libraries:
+        try:
+            value = case.once(library)
+        except (WorkerError, WrongResultError) as fault:
+            measured.faults[library.name] = str(fault)
+        else:
+            if value is not None:
+                measured.values.setdefault(library.name, []).append(float(f"{value:.5g}"))
+
+
+def empty(contest: Contest) -> Measured:
+    """A contest without figures, its facts as a file gives them back."""
+    case = contest.case
+    return Measured(
+        contest.group,
+        contest.name,
+        case.title,
+        case.unit,
+        json.loads(json.dumps(asdict(case))),
+        case.flops,
+        case.bytes,
+        contest.targets,
+    )

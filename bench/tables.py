@@ -1,0 +1,242 @@
+"""The results as tables: rows of text under a row of headings."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+
+from .ceilings import ceilings
+from .libraries import LIBRARIES, device_of, title_of
+from .results import Measured, Results
+from .statistics import Spread
+from .suite import GROUPS
+from .words import number, percent, quantity, quartiles, rate
+
+Table = list[list[str]]
+#: What stands where nothing was measured.
+NOTHING = "-"
+#: The columns of `steps` when there is nobody else.
+_OWN_COLUMNS = 3
+_OTHERS = ("jax", "pytorch", "sklearn", "products")
+_FAMILIES = {
+    "jax": "JAX",
+    "pytorch": "PyTorch",
+    "sklearn": "scikit-learn",
+    "products": "products alone",
+}
+_AGAINST = {
+    "jax": "times JAX",
+    "pytorch": "times PyTorch",
+    "sklearn": "times scikit-learn",
+    "products": "over products",
+}
+
+
+def tables(results: Results) -> Iterator[tuple[str, Table]]:
+    """Every table for which there are figures, under its title."""
+    for name, group in GROUPS.items():
+        contests = results.group(name)
+        if contests:
+            yield _sentence(group.title), _TABLES.get(name, _times)(results, contests)
+        if name == "steps":
+            yield from _beside_others(results)
+
+
+def _beside_others(results: Results) -> Iterator[tuple[str, Table]]:
+    for device, where in (("cpu", "CPU"), ("gpu", "GPU")):
+        table = steps(results, device)
+        if len(table) > 1 and len(table[0]) > _OWN_COLUMNS:
+            yield f"One training step on the {where} beside the better variant of others", table
+    table = slow_downs(results)
+    if len(table) > 1:
+        yield "Times slower with one other process busy", table
+
+
+def steps(results: Results, device: str = "cpu") -> Table:
+    """A training step on a device: ours, the better variant of each other one, our ratios."""
+    contests = [c for c in results.group("steps") if device in c.values]
+    ours = [n for n in (device, f"{device}_bodies") if any(n in c.values for c in contests)]
+    others = [f for f in _OTHERS if any(c.better(f, device) for c in contests)]
+    head = ["layers, batch", *map(title_of, ours), *(_FAMILIES[f] for f in others)]
+    rows = [
+        [
+            contest.title,
+            *(_median(contest, name) for name in ours),
+            *(_median(contest, contest.better(family, device)) for family in others),
+            *(_ratio(contest, family, device) for family in others),
+        ]
+        for contest in contests
+    ]
+    return [[*head, *(_AGAINST[f] for f in others)], *rows]
+
+
+def slow_downs(results: Results) -> Table:
+    """How many times slower each library was with a busy process beside it; ours beside JAX's."""
+    contests = [c for c in results.group("steps") if c.busy]
+    others = [f for f in _OTHERS if any(c.better(f) for c in contests)]
+    rows = [["layers, batch", "mlpcore", *(_FAMILIES[f] for f in others)]]
+    for contest in contests:
+        spreads = [contest.slow_down(contest.better(family) or "") for family in others]
+        limit = spreads[others.index("jax")] if "jax" in others else None
+        ours = contest.slow_down("cpu")
+        beside = "" if ours is None or limit is None else _beside(ours.median, limit.median, "≤>")
+        rows.append([contest.title, _spread(ours, beside), *map(_spread, spreads)])
+    return rows
+
+
+def markdown(table: Table) -> str:
+    """A table as Markdown, its figures to the right."""
+    rows = ["| " + " | ".join(row).replace("\n", "<br>") + " |" for row in table]
+    rule = "|---|" + "--:|" * (len(table[0]) - 1)
+    return "\n".join([rows[0], rule, *rows[1:]])
+
+
+def _times(results: Results, contests: Sequence[Measured]) -> Table:
+    """Each library's median, beneath it the quartiles."""
+    names = _names(contests)
+    return [
+        ["", *map(title_of, names)],
+        *([c.title, *(_cell(c, name) for name in names)] for c in contests),
+    ]
+
+
+def _kernels(results: Results, contests: Sequence[Measured]) -> Table:
+    """Fused against body, and how near to a copy."""
+    rows = [["", "fused", "body", "times faster", "GB/s", "of a copy"]]
+    for contest in contests:
+        for name in (n for n in contest.values if n in ("cpu", "gpu")):
+            body, roof = f"{name}_bodies", ceilings(results, device_of(name))
+            speed = contest.bytes / contest.median(name)
+            rows.append(
+                [
+                    contest.title + (" on the GPU" if name == "gpu" else ""),
+                    _cell(contest, name),
+                    _cell(contest, body),
+                    _spread(contest.ratio(body, name) if body in contest.values else None),
+                    number(speed / 1e9),
+                    NOTHING if roof is None else percent(speed / roof.copy(_size(contest))),
+                ]
+            )
+    return rows
+
+
+def _products(results: Results, contests: Sequence[Measured]) -> Table:
+    """What each library reaches, and which share of the best that was seen."""
+    names = _names(contests)
+    rows = [["", *(f"{title_of(name)}, GFLOP/s" for name in names), "ours of the peak"]]
+    for contest in contests:
+        ours = next((n for n in ("gpu", "cpu") if n in contest.values), None)
+        roof = None if ours is None else ceilings(results, device_of(ours))
+        share = (
+            NOTHING
+            if roof is None or ours is None
+            else percent(contest.flops / contest.median(ours) / roof.products)
+        )
+        speeds = [
+            number(contest.flops / contest.median(n) / 1e9) if n in contest.values else NOTHING
+            for n in names
+        ]
+        rows.append([contest.title, *speeds, share])
+    return rows
+
+
+def _ceilings(results: Results, contests: Sequence[Measured]) -> Table:
+    """What was reached."""
+    names = _names(contests)
+    rows = [["", *map(title_of, names)]]
+    for c in contests:
+        work, unit = (c.flops, "FLOP") if c.flops else (c.bytes, "B")
+        speeds = [rate(work / c.median(n), unit) if n in c.values else NOTHING for n in names]
+        rows.append([c.title, *speeds])
+    return rows
+
+
+def _prediction(results: Results, contests: Sequence[Measured]) -> Table:
+    """Latency, and beneath it rows a second."""
+    names = _names(contests)
+    rows = [["", *map(title_of, names)]]
+    for c in contests:
+        cells = [
+            f"{_median(c, n)}\n{number(c.facts['batch'] / c.median(n) / 1e3)} k rows/s"
+            if n in c.values
+            else NOTHING
+            for n in names
+        ]
+        rows.append([c.title, *cells])
+    return rows
+
+
+def _memory(results: Results, contests: Sequence[Measured]) -> Table:
+    """Bytes, and beneath them how many times the counted minimum."""
+    names = _names(contests)
+    rows = [["", "counted minimum", *map(title_of, names)]]
+    for c in contests:
+        cells = [
+            f"{_median(c, n)}\n{number(c.median(n) / c.bytes)} ×" if n in c.values else NOTHING
+            for n in names
+        ]
+        rows.append([c.title, quantity(c.bytes, "B"), *cells])
+    return rows
+
+
+_TABLES: dict[str, Callable[[Results, Sequence[Measured]], Table]] = {
+    "ceilings": _ceilings,
+    "kernels": _kernels,
+    "products": _products,
+    "prediction": _prediction,
+    "memory": _memory,
+}
+
+
+def _sentence(words: str) -> str:
+    return words[0].upper() + words[1:]
+
+
+def _names(contests: Sequence[Measured]) -> list[str]:
+    """All libraries of some contests, in their own order."""
+    found = {name for contest in contests for name in contest.values}
+    return [n for n in LIBRARIES if n in found] + sorted(found - set(LIBRARIES))
+
+
+def _size(contest: Measured) -> int:
+    """The bytes that a copy of the same shape moves."""
+    return 8 * int(contest.facts["rows"]) * int(contest.facts["columns"])
+
+
+def _median(contest: Measured, name: str | None) -> str:
+    if name is None or name not in contest.values:
+        return NOTHING
+    return quantity(contest.median(name), contest.unit)
+
+
+def _cell(contest: Measured, name: str) -> str:
+    spread = contest.spread(name)
+    if spread is None:
+        return NOTHING
+    between = quartiles(spread.lower, spread.upper, contest.unit)
+    return f"{quantity(spread.median, contest.unit)}\n{between}"
+
+
+def _ratio(contest: Measured, family: str, device: str) -> str:
+    """How many times faster than another library; of the products, over their time."""
+    other = contest.better(family, device)
+    if other is None:
+        return NOTHING
+    floor = family == "products"
+    ratio = contest.ratio(device, other) if floor else contest.ratio(other, device)
+    target = contest.targets.get(family) if device == "cpu" else None
+    return _spread(
+        ratio, "" if target is None else _beside(ratio.median, target, "≤>" if floor else "<≥")
+    )
+
+
+def _beside(value: float, target: float, signs: str) -> str:
+    """The target behind the sign that tells on which side of it the value is."""
+    below = value <= target if signs[0] == "≤" else value < target
+    return f" {signs[0] if below else signs[1]} {number(target)}"
+
+
+def _spread(spread: Spread | None, beside: str = "") -> str:
+    """The median, and beneath it the quartiles."""
+    if spread is None:
+        return NOTHING
+    return f"{number(spread.median)}{beside}\n{number(spread.lower)} to {number(spread.upper)}"

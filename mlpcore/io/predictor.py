@@ -1,0 +1,57 @@
+"""What every exported predictor holds beside the mathematics; its source is copied into it."""
+
+from __future__ import annotations
+
+import base64
+import csv
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+#: What stands for a missing number in a CSV file.
+MISSING = ("", "#N/A", "<NA>", "N/A", "NA", "NULL", "NaN", "None", "n/a", "nan", "null")
+
+
+def unpacked(dtype: str, shapes: Sequence[tuple[int, ...]], text: str) -> list[np.ndarray]:
+    """Arrays of these shapes, one behind the other, from base64.
+
+    >>> unpacked("<f4", [(1,), (1, 1)], "AACAPwAAAEA=")
+    [array([1.], dtype=float32), array([[2.]], dtype=float32)]
+    """
+    flat = np.frombuffer(base64.b64decode(text), dtype=dtype)
+    ends = np.cumsum([int(np.prod(shape)) for shape in shapes])
+    return [part.reshape(shape) for part, shape in zip(np.split(flat, ends), shapes)]
+
+
+def rows(X: Any, features: int, dtype: str) -> np.ndarray:
+    """``X`` as ``(..., n, features)``, checked.
+
+    >>> rows([[1, 2]], 2, "float32")
+    array([[1., 2.]], dtype=float32)
+    """
+    x = np.asarray(X, dtype=dtype)
+    if x.ndim < 2 or x.shape[-1] != features:
+        raise ValueError(f"got X of shape {x.shape}, expected (n, {features})")
+    if not np.isfinite(x).all():
+        raise ValueError("got X with NaN or infinity, expected finite numbers")
+    return x
+
+
+def print_predictions(predict: Callable[[Any], np.ndarray], path: str) -> None:
+    """Print a row for each row of a NPY file, or of a CSV file of numbers without a header."""
+    X = np.load(path) if path.endswith(".npy") else np.loadtxt(path, delimiter=",", ndmin=2)
+    outputs = np.moveaxis(predict(X), -2, 0)
+    np.savetxt(sys.stdout, outputs.reshape(len(outputs), -1), fmt="%.9g", delimiter=",")
+
+
+def print_decoded(predict: Callable[[Any], np.ndarray], path: str) -> None:
+    """Print the prediction for each row of a CSV file whose header names the columns."""
+    with Path(path).open(encoding="utf-8", newline="") as file:
+        header, *lines = csv.reader(file)
+    cells = [["nan" if cell in MISSING else cell for cell in line] for line in lines]
+    columns = zip(*cells, strict=True) if cells else ((),) * len(header)
+    outputs = predict(dict(zip(header, columns, strict=True)))
+    print(*np.moveaxis(outputs, -1, 0).tolist(), sep="\n")

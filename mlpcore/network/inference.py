@@ -1,0 +1,140 @@
+"""Rows of any number through a network, in bounded memory and from many threads at once."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from mlpcore.backend.dispatch import Array
+from mlpcore.layers import Pass
+from mlpcore.network.arrays import check_finite, converted
+from mlpcore.network.sizes import widest
+
+if TYPE_CHECKING:
+    from mlpcore.network.network import Network
+
+#: Bytes of activations that a piece of a long input may take.
+PIECE_BYTES = 1 << 26
+#: The same for a recorded pass, so that they stay in a near cache; for each of so many members.
+RECORDED_BYTES, SHARING = 1 << 22, 8
+#: With fewer rows than this, reading the weights takes longer than the products.
+FEW_ROWS = 256
+#: The lengths of recorded pieces: few, and each at most half as long again as the one before.
+LENGTHS = sorted({1} | {factor << power for power in range(40) for factor in (2, 3)})
+
+#: First row, last row and outputs of a piece; they are good until the next one is asked for.
+Piece = tuple[int, int, Array]
+
+
+class Inference(ABC):
+    """A way to compute outputs, some rows at a time.
+
+    Attributes:
+        most: the rows of a piece, at most.
+    """
+
+    most: int
+
+    @abstractmethod
+    def pieces(self, network: Network, x: Array, *, link: bool) -> Iterator[Piece]:
+        """The logits of checked features ``x`` piece by piece, behind the ``link`` if asked for."""
+
+
+class FunctionalInference(Inference):
+    """Call by call, on every array library."""
+
+    def __init__(self, network: Network):
+        self.most = max(PIECE_BYTES // _bytes_of_a_row(network), 1)
+
+    def pieces(self, network: Network, x: Array, *, link: bool) -> Iterator[Piece]:
+        """Pieces as long as the memory allows."""
+        views = network.values.views, network.statistics.views
+        rows = x.shape[-2]
+        for first in range(0, rows, self.most):
+            last = min(first + self.most, rows)
+            part = x[..., first:last, :]
+            part = converted("X", part, network.backend, network.dtype, first=first)
+            yield first, last, _outputs(network, part, *views, link)
+
+
+class RecordedInference(Inference):
+    """By passes that were recorded once for a few lengths and are replayed."""
+
+    def __init__(self, network: Network):
+        row, shares = _bytes_of_a_row(network), min(network.members or 1, SHARING)
+        rows = max(RECORDED_BYTES * shares // row, min(FEW_ROWS, PIECE_BYTES // row), 1)
+        self.most = LENGTHS[bisect_right(LENGTHS, rows) - 1]
+        self._idle: dict[Any, list[RecordedPass]] = {}
+
+    def pieces(self, network: Network, x: Array, *, link: bool) -> Iterator[Piece]:
+        """Pieces of the lengths that passes are recorded for; the last may be a little shorter."""
+        rows, first = x.shape[-2], 0
+        while first < rows:
+            length = _length(min(rows - first, self.most))
+            last = min(first + length, rows)
+            idle = self._idle.setdefault((length, len(x.shape), link), [])
+            try:
+                recorded = idle.pop()  # nobody else's until it is put back
+            except IndexError:
+                recorded = RecordedPass(network, length, x.shape[:-2], link)
+            try:
+                recorded.read(network, x[..., first:last, :], first)
+                yield first, last, recorded.run()[..., : last - first, :]
+            finally:
+                idle.append(recorded)
+            first = last
+
+
+class RecordedPass:
+    """A forward pass over a number of rows, bound to memory of its own."""
+
+    def __init__(self, network: Network, rows: int, lead: tuple[int, ...], link: bool):
+        plan = network.backend.plan()
+        self._x = network.backend.zeros((*lead, rows, network.sizes[0]), network.dtype)
+        views = plan.symbols(network.values.views), plan.symbols(network.statistics.views)
+        outputs = _outputs(network, plan.symbol(self._x), *views, link)
+        plan.finish()
+        self._plan, self._y = plan, outputs.array
+
+    def read(self, network: Network, x: Array, first: int) -> None:
+        """Take rows in, converted and checked; the first of them is row ``first`` of all."""
+        place = self._x[..., : x.shape[-2], :]
+        backend, dtype = network.backend, network.dtype
+        own = isinstance(x, type(place))
+        if own and x.dtype == place.dtype:
+            place[...] = x
+        else:
+            with np.errstate(over="ignore"):
+                place[...] = x if own else backend.asarray(x, dtype)
+        check_finite("X", place, backend, dtype, first=first)
+
+    def run(self) -> Array:
+        """The outputs of all rows; those not read this time are of no meaning."""
+        self._plan.run(0, 1)
+        return self._y
+
+
+def _outputs(network: Network, x: Any, p: Any, s: Any, link: bool) -> Any:
+    logits, _ = network.propagate(x, p, s, Pass())
+    return network.head.link(logits) if link else logits
+
+
+def _bytes_of_a_row(network: Network) -> int:
+    """The activations of a row: each layer's before and behind its function."""
+    size = 4 if network.dtype == "float32" else 8
+    return 2 * sum(widest(network.sizes)) * (network.members or 1) * size
+
+
+def _length(rows: int) -> int:
+    """The next longer length if no more than an eighth of it is wasted, else the next shorter.
+
+    >>> [_length(rows) for rows in (1, 5, 6, 100, 120, 1000)]
+    [1, 4, 6, 96, 128, 1024]
+    """
+    place = bisect_left(LENGTHS, rows)
+    wasted = LENGTHS[place] - rows
+    return LENGTHS[place] if 8 * wasted <= LENGTHS[place] else LENGTHS[place - 1]

@@ -1,0 +1,142 @@
+"""`mlpcore bench` and what it runs."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from mlpcore.cli.app import app
+from mlpcore.cli.bench import module
+
+cases, libraries, machine, suite = (
+    module(name) for name in ("cases", "libraries", "machine", "suite")
+)
+
+
+def run(*arguments: str) -> Any:
+    return CliRunner().invoke(app, ["bench", *arguments])
+
+
+def test_a_run_from_end_to_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Real processes, on cases that take no time."""
+    monkeypatch.setenv("COLUMNS", "200")
+    small: dict[str, Any] = {
+        "ceilings": {"copy": cases.Copy(8, 8), "product": cases.Product(8, 8, 8)},
+        "kernels": {"relu": cases.Kernel("relu", 8, 8)},
+        "cold": {"import": module("fresh").Import()},
+        "memory": {"tiny": module("fresh").Memory(suite.STEPS["tiny"])},
+    }
+    hands = [libraries.LIBRARIES[name] for name in ("cpu", "products")]
+    monkeypatch.setattr(suite, "at_hand", lambda peers, full: hands)
+    monkeypatch.setattr(module("fresh").FreshCase, "repeats", 1)
+    for name, found in small.items():
+        monkeypatch.setitem(
+            suite.GROUPS, name, suite.Group(name, lambda full, found=found: found, floors=True)
+        )
+    result = run(
+        "--only", "kernels", "--only", "cold", "--only", "memory", "--output", str(tmp_path)
+    )
+    assert result.exit_code == 0, result.output
+    (path,) = tmp_path.glob("*.json")
+    found = module("results").Results.load(path)
+    relu, started, kept = found.group("kernels") + found.group("cold") + found.group("memory")
+    assert set(relu.values) == {"cpu"}
+    assert len(relu.values["cpu"]) == found.settings["rounds"] == 5
+    assert 0.01 < started.median("cpu") < 60
+    assert kept.unit == "B"
+    assert found.machine["versions"]["numpy"]
+    assert "relu of 8 × 8" in result.output
+    assert (path.with_suffix("") / "report.html").exists()
+
+
+def test_a_wrong_result_ends_in_an_error(
+    tmp_path: Path, results: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    del results.contests[1:]
+    results.contests[0].faults["jax_jit"] = "jax_jit on this gave 2, expected 1"
+    monkeypatch.setattr(suite.Run, "run", lambda self, tell: results)
+    result = run("--output", str(tmp_path))
+    assert result.exit_code == 1
+    assert "jax_jit on this gave 2, expected 1" in result.output
+
+
+def test_a_group_that_does_not_exist() -> None:
+    result = run("--only", "speed")
+    assert result.exit_code == 2
+    assert "expected one of ceilings, kernels, products, steps" in result.output
+
+
+def test_what_is_run() -> None:
+    quick = suite.contests(suite.Settings())
+    full = suite.contests(suite.Settings(full=True))
+    keys = [(contest.group, contest.name) for contest in full]
+    assert len(keys) == len(set(keys))
+    assert {contest.group for contest in quick} == set(suite.GROUPS)
+    assert set(suite.TARGETS) == set(suite.STEPS)
+    only = suite.contests(suite.Settings(only=("kernels",)))
+    assert {contest.group for contest in only} == {"ceilings", "kernels"}
+
+
+def test_who_takes_part() -> None:
+    alone, with_peers = libraries.at_hand(), libraries.at_hand(peers=True)
+    assert [library.name for library in alone][:2] == ["cpu", "cpu_bodies"]
+    assert not any(library.peer for library in alone)
+    assert {"sklearn"} <= {library.name for library in with_peers}
+    assert not any(library.slow for library in with_peers)
+    (steps, *_) = suite.contests(suite.Settings(only=("steps",)))[-7:]
+    known = libraries.LIBRARIES
+    assert steps.among([known["cpu"], known["products"], known["jax_jit"]])[-1].peer
+    (widths, *_) = suite.contests(suite.Settings(only=("widths",)))
+    assert [x.name for x in widths.among(known.values())] == [
+        "cpu",
+        "cpu_bodies",
+        "gpu",
+        "gpu_bodies",
+    ]
+
+
+def test_a_library_that_does_not_start_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    broken = libraries.Library("broken", "Broken", "no_such_worker", "numpy")
+    found = suite.Run(suite.Settings(only=("fits",)))
+    found.libraries = [broken]
+    with found.processes() as processes:
+        assert processes == []
+    assert "ended without an answer" in found.left_out["broken"]
+    assert found.libraries == []
+
+
+def test_a_worker_that_fails_says_why() -> None:
+    with (
+        libraries.Process(libraries.LIBRARIES["products_one"]) as process,
+        pytest.raises(libraries.WorkerError, match="products_one failed: ValueError: got the"),
+    ):
+        process.ask(do="dance")
+
+
+def test_a_machine_and_its_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    facts = machine.machine()
+    assert {"processor", "cores", "caches", "gpu", "kernels"} <= set(facts)
+    assert {"date", "commit"} == set(machine.stamp())
+    properties = {
+        "name": b"NVIDIA H200",
+        "totalGlobalMem": 150 << 30,
+        "multiProcessorCount": 132,
+        "major": 9,
+        "minor": 0,
+    }
+    runtime = SimpleNamespace(
+        getDeviceProperties=lambda number: properties,
+        driverGetVersion=lambda: 13000,
+        runtimeGetVersion=lambda: 12080,
+    )
+    cuda = SimpleNamespace(runtime=runtime)
+    monkeypatch.setitem(sys.modules, "cupy", SimpleNamespace(cuda=cuda))
+    monkeypatch.setattr(machine, "backend", lambda name: None)
+    found = machine.gpu()
+    assert (found["cuda_driver"], found["cuda_runtime"]) == ("13.0", "12.8")
+    assert machine.slug(facts | {"gpu": found}) == "nvidia-h200"

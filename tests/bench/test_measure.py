@@ -1,0 +1,99 @@
+"""How a contest is measured: validated first, in turn, with as many runs as fill a round."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from mlpcore.cli.bench import module
+
+cases, measure, results = module("cases"), module("measure"), module("results")
+suite, statistics = module("suite"), module("statistics")
+TINY = suite.STEPS["tiny"]
+
+
+def measured(fake: Any, factor: float = 1.0, **seconds: float) -> tuple[Any, list[str]]:
+    log: list[str] = []
+    workers = [fake(name, value, log, factor) for name, value in seconds.items()]
+    found = results.Measured("steps", "tiny", TINY.title)
+    measure.measure(TINY, workers, found, rounds=3, seconds=9e-4)
+    return found, log
+
+
+def test_rounds_alternate(fake: Any) -> None:
+    found, log = measured(fake, cpu=1e-6, products=2e-6, jax_jit=9e-6, jax_scan=3e-6)
+    names = [line.split()[0] for line in log]
+    assert names == ["cpu", "products", "jax_jit", "jax_scan"] * 4
+    assert log[:4] == [f"{name} 1" for name in names[:4]]
+    assert log[4] == "cpu 5"  # of 200 steps a microsecond each
+    assert len(found.values["cpu"]) == 3
+    assert found.first["cpu"] == 0.5
+    assert found.better("jax") == "jax_scan"
+    assert found.better("pytorch") is None
+
+
+def test_a_long_trial_is_a_round(fake: Any) -> None:
+    found, log = measured(fake, cpu=1.0, products=1.0)
+    assert log == ["cpu 1", "products 1"] * 3
+    assert found.values["cpu"] == [1.0, 3.0, 5.0]
+
+
+def test_busy_rounds_stand_beside_the_others(fake: Any) -> None:
+    found = results.Measured("steps", "tiny", TINY.title)
+    measure.measure(TINY, [fake("cpu", 1.0, [])], found, rounds=2, seconds=1.0, busy=True)
+    assert found.values["cpu"] == [2.0, 4.0]
+    assert found.busy["cpu"] == [3.0, 5.0]
+    assert found.slow_down("cpu").median == statistics.Spread.of([1.5, 1.25]).median
+    assert found.slow_down("gpu") is None
+
+
+@pytest.mark.parametrize("factor", [1.01, float("nan")])
+@pytest.mark.parametrize("name", ["cpu", "products"])
+def test_a_wrong_result_has_no_time(fake: Any, name: str, factor: float) -> None:
+    found, log = measured(fake, factor, **{name: 1e-6})
+    assert log == []
+    assert found.values == found.first == {}
+    assert f"{name} on 4-3-2-2, batch 32 gave" in found.faults[name]
+    measure.measure(TINY, [fake(name, 1e-6, log)], found, rounds=3, seconds=9e-4)
+    assert log == []
+
+
+def test_a_wrong_number_of_figures_is_an_error() -> None:
+    with pytest.raises(cases.WrongResultError, match="2 figures, expected 3"):
+        TINY.validate("x", [1.0, 1.0], np.ones(3))
+
+
+def test_a_fit_must_reach_its_goal_and_tell_the_truth() -> None:
+    fit = suite.GROUPS["fits"].contests(False)["digits"]
+    fit.validate("x", [0.98, 0.98], fit.expected())
+    for own, exact in ((0.9, 0.9), (0.98, 0.9), (float("nan"), 0.98)):
+        with pytest.raises(cases.WrongResultError, match="accuracy"):
+            fit.validate("x", [own, exact], fit.expected())
+
+
+def test_spreads() -> None:
+    spread = statistics.Spread.of([4.0, 1.0, 2.0, 3.0, 5.0])
+    assert (spread.minimum, spread.lower, spread.median) == (1, 2, 3)
+    assert (spread.upper, spread.maximum) == (4, 5)
+    assert spread.over(2).median == 1.5
+    assert spread.touches(statistics.Spread.of([4.0, 9.0, 4.0]))
+    assert not spread.touches(statistics.Spread.of([5.0, 6.0]))
+    # The machine slowed down tenfold in the second round; the ratio does not see it.
+    ratios = statistics.ratios([2.0, 20.0, 2.0], [1.0, 10.0, 1.0])
+    assert ratios.minimum == ratios.maximum == 2
+    with pytest.raises(ValueError, match="as many of both"):
+        statistics.ratios([1.0], [1.0, 2.0])
+    with pytest.raises(ValueError, match="no values"):
+        statistics.Spread.of([])
+
+
+def test_counts() -> None:
+    case = cases.Training((4, 3, 2), 10, 1)
+    forward, by_weights, by_input = 10 * (4 * 3 + 3 * 2), 10 * (4 * 3 + 3 * 2), 10 * 3 * 2
+    assert case.flops == 2 * (forward + by_weights + by_input)
+    assert case.parameters == 5 * 3 + 4 * 2
+    assert case.bytes > 4 * 10 * case.parameters
+    assert case.memory == 4 * (4 * case.parameters + 10 * (4 + 3 + 2 + 3))
+    assert cases.Training((4, 3, 2), 10, 1, members=5).memory == 5 * case.memory

@@ -1,0 +1,133 @@
+"""Tables, charts, advice and the report."""
+
+from __future__ import annotations
+
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mlpcore.cli.bench import module
+
+charts, lines, page = module("charts"), module("charts.lines"), module("report.page")
+advice, ceilings, tables = module("advice"), module("ceilings"), module("tables")
+
+
+def test_charts(results: Any, results_of_gpu: Any) -> None:
+    names = [chart.name for chart in charts.charts(results)]
+    series = ["batches", "widths", "stacks", "prediction"]
+    assert names == ["peers", *series, "kernels-cpu", "roofline-cpu"]
+    names = [chart.name for chart in charts.charts(results_of_gpu)]
+    assert names == [*series, "kernels-cpu", "roofline-cpu", "kernels-gpu", "roofline-gpu"]
+
+
+def test_drawings_take_the_colours_of_a_page(results: Any) -> None:
+    chart = charts.charts(results)[0]
+    themed, plain = charts.svg(chart, themed=True), charts.svg(chart, note="the note")
+    assert "var(--ink)" in themed
+    assert "#22272e" not in themed
+    assert "var(" not in plain
+    assert "the note" in plain
+    assert "JAX" in plain
+    assert charts.png(chart).startswith(b"\x89PNG")
+    assert charts.svg(chart, note="the note") == plain
+
+
+def test_crossovers() -> None:
+    times = {"a": [1.0, 100.0], "b": [10.0, 10.0], "c": [99.0, 99.0]}
+    assert list(lines.crossovers([1, 100], times)) == [(10.0, "a", "b")]
+    assert not list(lines.crossovers([1, 2], {"a": [1.0, 1.0], "b": [2.0, 2.0]}))
+
+
+def test_advice(results: Any, results_of_gpu: Any) -> None:
+    with_gpu = " ".join(advice.advice(results_of_gpu))
+    assert re.search(
+        r"fastest by batch size: mlpcore on the CPU at batches of 1, mlpcore on the "
+        r"GPU from batches of \d+ on",
+        with_gpu,
+    )
+    alone = " ".join(advice.advice(results))
+    assert "fastest, whatever the batch size: mlpcore on the CPU" in alone
+    assert re.search(r"Beside PyTorch, a training step on the CPU is faster in \d of 7", alone)
+    results.contests = []
+    assert advice.advice(results) == []
+
+
+class Parts(HTMLParser):
+    """What a page asks a browser to load, and its elements."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.loads: list[str] = []
+        self.count: dict[str, int] = {}
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.count[tag] = self.count.get(tag, 0) + 1
+        self.loads += [
+            value or ""
+            for name, value in attrs
+            if name in ("src", "href", "xlink:href") and not (value or "").startswith("#")
+        ]
+
+
+def test_the_report_stands_alone(results: Any, tmp_path: Path) -> None:
+    results.machine["processor"] = "<Some> Processor"
+    path = module("report").write(results, tmp_path / "machine")
+    text = path.read_text(encoding="utf-8")
+    parts = Parts()
+    parts.feed(text)
+    assert parts.loads == []
+    assert not re.search(r"url\((?!#)|@import", text)
+    assert "<Some>" not in text
+    assert parts.count["svg"] == parts.count["figure"] == len(list(path.parent.glob("*.png"))) == 7
+    assert parts.count["table"] == len(list(tables.tables(results)))
+    assert 'name="viewport"' in text
+    assert "prefers-color-scheme: dark" in text
+
+
+def test_tables(results: Any, results_of_gpu: Any) -> None:
+    found, of_gpu = dict(tables.tables(results)), dict(tables.tables(results_of_gpu))
+    assert len(found) == len(module("suite").GROUPS) + 2
+    for table in (*found.values(), *of_gpu.values()):
+        assert len({len(row) for row in table}) == 1
+    head, *_, last = found["Memory of a training step"]
+    assert head[1] == "counted minimum"
+    assert last[2].endswith("\n2 ×")
+    assert any(row[0].endswith(" on the GPU") for row in of_gpu["Fused kernels and array bodies"])
+
+
+def test_steps_beside_their_targets(results: Any) -> None:
+    results.group("steps")[0].values |= {
+        "cpu": [1.0] * 5,
+        "jax_jit": [9.0] * 5,
+        "jax_scan": [3.0] * 5,
+        "pytorch": [4.0] * 5,
+    }
+    results.group("steps")[0].values["products"] = [4.0] * 5
+    head, tiny, *_ = tables.steps(results)
+    row = dict(zip(head, tiny))
+    assert row["times JAX"] == "3 ≥ 2\n3 to 3"
+    assert row["times PyTorch"] == "4 < 50\n4 to 4"
+    assert row["over products"] == "0.25 ≤ 0.5\n0.25 to 0.25"
+    busy = dict(zip(*tables.slow_downs(results)[:2]))
+    assert "JAX" in busy
+    assert "|---|--:|" in tables.markdown([head, tiny])
+
+
+def test_ceilings(results: Any, results_of_gpu: Any) -> None:
+    roof = ceilings.ceilings(results, "cpu")
+    assert roof.products > 0
+    assert roof.copy(8 * 256 * 512) == roof.copies[8 * 256 * 512]
+    assert ceilings.ceilings(results, "gpu") is None
+    assert ceilings.ceilings(results_of_gpu, "gpu").products > roof.products
+
+
+@pytest.mark.parametrize(
+    "name", ["readme", "machine", "words", "compare", "ceilings", "statistics"]
+)
+def test_examples(name: str) -> None:
+    import doctest
+
+    assert doctest.testmod(module(name)).failed == 0

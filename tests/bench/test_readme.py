@@ -1,0 +1,42 @@
+"""The README shows what the results say."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mlpcore.cli.bench import module
+
+readme = module("readme")
+
+
+def test_the_readme_shows_the_newest_results(checkout: Path) -> None:
+    options = ["--check", "--readme", str(checkout / "README.md")]
+    readme.main([*options, "--results", str(checkout / "bench" / "results")])
+
+
+def test_section(results: Any, tmp_path: Path) -> None:
+    text, folder = tmp_path / "README.md", tmp_path / "bench" / "results"
+    results.save(folder / "new.json")
+    results.date = "2023"
+    results.save(folder / "old.json")
+    text.write_text("a\n<!-- speed -->\nold\n<!-- end -->\nb\n", encoding="utf-8")
+    options = ["--readme", str(text), "--results", str(folder)]
+    with pytest.raises(SystemExit, match="does not show the newest results"):
+        readme.main([*options, "--check"])
+    readme.main(options)
+    readme.main([*options, "--check"])
+    written = text.read_text(encoding="utf-8")
+    assert written.startswith("a\n<!-- speed -->\n![")
+    assert "](bench/results/speed.svg)" in written
+    assert written.endswith("\n<!-- end -->\nb\n")
+    assert "| 4-3-2-2, batch 32 |" in written
+    assert "with one other process busy" in written
+    (folder / "speed.svg").write_text("<svg/>", encoding="utf-8")
+    with pytest.raises(SystemExit, match="does not show the newest results"):
+        readme.main([*options, "--check"])
+    text.write_text("nothing", encoding="utf-8")
+    with pytest.raises(ValueError, match="no place for the results"):
+        readme.main(options)

@@ -1,0 +1,184 @@
+"""The workers: right in every kind of case, through the very loop that a process runs."""
+
+from __future__ import annotations
+
+import io
+import json
+from dataclasses import asdict
+from functools import partial
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from mlpcore.backend.dispatch import Primitive
+from mlpcore.cli.bench import module
+
+cases, tasks, worker = module("cases"), module("workers.tasks"), module("workers.worker")
+NETWORKS = [
+    cases.Training((4, 3, 2, 2), 32, 4),
+    cases.Training((6, 5, 3), 16, 3, members=3),
+    cases.Prediction((6, 5, 3), 7),
+    cases.Fit((30,), 32, 0.9),
+]
+PRIMITIVES = [
+    *(cases.Kernel(name, 12, 7) for name in module("cases.kernel").CALLS),
+    cases.Product(3, 4, 5),
+    cases.Copy(4, 5),
+]
+
+
+def ours() -> Any:
+    kernels, networks = module("workers.kernels"), module("workers.ours")
+    own = {
+        task.kind: partial(task, backend="cpu")
+        for task in (kernels.KernelTask, kernels.ProductTask, kernels.CopyTask)
+    }
+    return worker.Worker(("numpy",), tasks.of_networks(partial(networks.Ours, backend="cpu")) | own)
+
+
+def products() -> Any:
+    floor = module("workers.products")
+    return worker.Worker(
+        ("numpy",),
+        {
+            "training": floor.ChainTask,
+            "product": floor.ProductTask,
+            "copy": lambda case: floor.CopyTask(case, 2),
+        },
+    )
+
+
+def asked(served: Any, *commands: dict[str, Any]) -> list[dict[str, Any]]:
+    replies = io.StringIO()
+    worker.serve(served, map(json.dumps, commands), replies)
+    return [json.loads(line) for line in replies.getvalue().splitlines()]
+
+
+def held_to_the_reference(served: Any, case: Any, floor: bool = False) -> None:
+    command = {"do": "prepare", "kind": case.kind, "case": asdict(case)}
+    first, check, timed = asked(served, command, {"do": "check"}, {"do": "round", "count": 1})
+    assert "error" not in first, first
+    case.validate("it", check["figures"], case.expected(floor))
+    assert first["first"] > 0
+    assert timed["seconds"] > 0
+
+
+@pytest.mark.parametrize("case", [*NETWORKS, *PRIMITIVES], ids=lambda case: case.title)
+def test_ours(case: Any) -> None:
+    held_to_the_reference(ours(), case)
+
+
+@pytest.mark.parametrize("case", [*NETWORKS[:2], *PRIMITIVES[-2:]], ids=lambda case: case.title)
+def test_floors(case: Any) -> None:
+    held_to_the_reference(products(), case, floor=True)
+
+
+@pytest.mark.parametrize(
+    ("package", "name", "make"),
+    [
+        ("sklearn", "scikit_learn", "ScikitLearn"),
+        ("torch", "pytorch", "PyTorch"),
+        ("jax", "jax", "Jax"),
+    ],
+)
+def test_peers(package: str, name: str, make: str) -> None:
+    pytest.importorskip(package)
+    make = getattr(module(f"workers.{name}"), make)
+    network = partial(make, scan=False) if package == "jax" else make
+    served = worker.Worker((package,), tasks.of_networks(network))
+    held_to_the_reference(served, NETWORKS[1])
+
+
+def test_commands() -> None:
+    facts, unprepared, memory, refused = asked(
+        ours(),
+        {"do": "facts"},
+        {"do": "check"},
+        {"do": "memory", "kind": "training", "case": asdict(NETWORKS[0])},
+        {"do": "dance"},
+    )
+    assert facts["versions"]["numpy"] == np.__version__
+    assert all("filepath" not in pool for pool in facts["pools"])
+    assert "expected prepare before it" in unprepared["error"]
+    assert memory["bytes"] is None or memory["bytes"] >= 0
+    assert "'dance'" in refused["error"]
+
+
+def test_a_broken_function_is_not_timed(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(self: Primitive, *arrays: Any, out: Any = None, **parameters: Any) -> Any:
+        return 1.01 * self.reference(*arrays, **parameters)
+
+    monkeypatch.setattr(Primitive, "__call__", broken)
+    for case in (cases.Kernel("relu", 4, 5), cases.Product(3, 4, 5)):
+        with pytest.raises(cases.WrongResultError, match="it on"):
+            held_to_the_reference(ours(), case)
+
+
+def test_a_broken_optimizer_is_not_timed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module("workers.ours"), "LEARNING_RATE", 0.1)
+    with pytest.raises(cases.WrongResultError, match="it on"):
+        held_to_the_reference(ours(), NETWORKS[0])
+
+
+def test_memory_is_counted_from_before_the_task(tmp_path: Path) -> None:
+    memory = module("workers.memory")
+    if not Path("/proc/self/clear_refs").exists():
+        assert memory.most_memory(ours()) is None
+        return
+
+    class Large(tasks.Task):
+        def prepare(self) -> None:
+            np.ones(1 << 23)  # 64 MiB, touched, given back
+
+        def check(self) -> Any:
+            return []
+
+        def round(self, count: int) -> float:
+            return 0.0
+
+    assert 60 << 20 < memory.most_memory(Large()) < 80 << 20
+
+
+class Event:
+    """An event of a device on which a write of the scratch takes 5 ms and a call 2 ms."""
+
+    def __init__(self, log: list[str], now: dict[str, float]):
+        self.log, self.now = log, now
+
+    def record(self) -> None:
+        self.log.append("record")
+        self.at = self.now["ms"]
+
+    def synchronize(self) -> None:
+        self.log.append("synchronize")
+
+
+def test_a_device_is_timed_by_its_events_with_empty_caches() -> None:
+    log: list[str] = []
+    now = {"ms": 0.0}
+
+    class Scratch:
+        def fill(self, value: int) -> None:
+            log.append("flush")
+            now["ms"] += 5.0
+
+    def empty(shape: tuple[int, ...], dtype: str) -> Scratch:
+        assert shape[0] >= 4 * 60_000_000
+        assert dtype == "uint8"
+        return Scratch()
+
+    def call() -> None:
+        log.append("call")
+        now["ms"] += 2.0
+
+    cuda = SimpleNamespace(
+        Device=lambda: SimpleNamespace(attributes={"L2CacheSize": 60_000_000}),
+        Event=lambda: Event(log, now),
+        get_elapsed_time=lambda start, end: end.at - start.at,
+    )
+    clock = module("workers.clocks").DeviceClock(SimpleNamespace(cuda=cuda, empty=empty))
+    assert clock.seconds(call, 3) == pytest.approx(0.002)
+    assert log == ["flush", "record", "call", "record", "synchronize"] * 3
