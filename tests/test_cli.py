@@ -206,7 +206,7 @@ def test_every_gpu_is_listed(monkeypatch: pytest.MonkeyPatch) -> None:
     assert backends.why_no_gpu() == ""
     output = run("info")
     assert "backend gpu:1" in output
-    assert "gpu:0, the first GPU" in output
+    assert "gpu:0 for networks of" in output
 
 
 def test_check() -> None:

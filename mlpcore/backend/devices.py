@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +13,12 @@ from mlpcore.backend import kernels
 from mlpcore.backend.memory import aligned_zeros, to_numpy
 from mlpcore.backend.namespaces import Array, Namespace, namespace
 from mlpcore.backend.plan import Plan
+
+#: So many weights, of all members together, are worth a GPU: below, a CPU is done with a step in
+#: the time that a GPU takes to start its kernels. An estimate; no device has been measured yet.
+WORTH_A_GPU = 1 << 15
+#: DLPack's number for the memory of a CUDA device.
+_CUDA = 2
 
 
 @dataclass(frozen=True)
@@ -40,6 +47,21 @@ class Backend:
         """Whether ``values`` is an array that this backend's library has and NumPy has not."""
         follows = hasattr(values, "__array_namespace__")
         return follows and self.xp is not np and namespace(values) is self.xp
+
+    def adopted(self, values: Any) -> Any:
+        """Another library's array on a CUDA device as one of this GPU, by DLPack without a copy.
+
+        Anything else is returned as it is.
+        """
+        return self.xp.from_dlpack(values) if self._shares(values) else values
+
+    def returned(self, result: Array, given: Any) -> Array:
+        """A result in the kind of what was ``given``: NumPy's where a GPU got it from the host."""
+        if not self._on_gpu or self.holds(given):
+            return result
+        if self._shares(given):
+            return namespace(given).from_dlpack(result)
+        return to_numpy(result)
 
     def zeros(self, shape: tuple[int, ...], dtype: str) -> Array:
         """Zeros that start on a cache line."""
@@ -74,6 +96,11 @@ class Backend:
         )
 
     @property
+    def cache_bytes(self) -> int:
+        """What fits a cache near those who compute: a core of the CPU, or all of a GPU."""
+        return 1 << (25 if self._on_gpu else 22)
+
+    @property
     def records(self) -> bool:
         """Whether a step can be recorded here: there are kernels to replay it."""
         if self.xp is np:
@@ -92,14 +119,20 @@ class Backend:
     def _on_gpu(self) -> bool:
         return self.name.startswith("gpu:")
 
+    def _shares(self, values: Any) -> bool:
+        if not self._on_gpu or self.holds(values) or not hasattr(values, "__dlpack_device__"):
+            return False
+        return bool(values.__dlpack_device__()[0] == _CUDA)
 
-def backend(name: str | Backend | Namespace = "cpu") -> Backend:
+
+def backend(name: str | Backend | Namespace = "cpu", *, weights: float = math.inf) -> Backend:
     """Look a backend up.
 
     Args:
         name: ``"cpu"`` (NumPy), ``"gpu"`` or ``"gpu:1"`` (CuPy), ``"auto"`` (the GPU where there is
-            one), or the namespace of any other array library, which then runs the plain bodies;
-            a `Backend` is returned as it is.
+            one and the work is worth it), or the namespace of any other array library, which then
+            runs the plain bodies; a `Backend` is returned as it is.
+        weights: how many a network has, all members together, for ``"auto"`` to decide by.
 
     Raises:
         ValueError: for an unknown name.
@@ -116,7 +149,7 @@ def backend(name: str | Backend | Namespace = "cpu") -> Backend:
     if name == "cpu":
         return Backend("cpu", np)
     if name == "auto":
-        return _automatic()
+        return _automatic() if weights >= WORTH_A_GPU else Backend("cpu", np)
     kind, _, number = name.partition(":")
     if kind == "gpu" and (number.isdecimal() or not number):
         return _gpu(int(number or 0))

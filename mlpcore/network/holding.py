@@ -55,7 +55,7 @@ class Holding:
             dtype=dtype,
             seed=seed,
         )
-        self._build(settings, find_backend(backend))
+        self._build(settings, find_backend(backend, weights=settings.weights))
         self._own(*initial_values(settings, self.structure))
 
     @classmethod

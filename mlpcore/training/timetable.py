@@ -14,7 +14,6 @@ from mlpcore.training.data import Data
 from mlpcore.training.schedules import Constant
 from mlpcore.training.state import State
 
-
 #: Where a timetable lies, wherever the network does; a device's plan copies what many steps need.
 HOST = backend("cpu")
 

@@ -254,6 +254,12 @@ class Namespace:
     def zeros(shape: Any, dtype: Any, device: Any) -> Array:
         return allocate(shape, dtype)
 
+    empty = zeros
+
+    @staticmethod
+    def arange(*arguments: Any, device: Any = None, **settings: Any) -> Array:
+        return np.arange(*arguments, **settings).view(Array)
+
 
 def _forget() -> None:
     streams.forget()

@@ -10,16 +10,27 @@ import pytest
 
 import mlpcore as mc
 from mlpcore import schedules, training
+from mlpcore.backend import kernels
 from mlpcore.backend.cuda import memory, plan, products
+from mlpcore.backend.cuda.signatures import SIGNATURES
 from mlpcore.training.batches import batches
 from mlpcore.training.crew import Crew, Job
 from mlpcore.training.data import prepare
-
-ROWS, FEATURES, OUTPUTS, MEMBERS = 11, 4, 3, 3
-X = np.random.default_rng(0).normal(size=(ROWS, FEATURES))
-LABELS = np.random.default_rng(1).integers(0, OUTPUTS, ROWS)
-VALUES = np.random.default_rng(2).normal(size=(ROWS, OUTPUTS))
-RATES = np.array([0.1, 0.5, 0.0])
+from training_cases import (
+    ACTIVATIONS,
+    FEATURES,
+    LABELS,
+    LOSSES,
+    MEMBERS,
+    OPTIMIZERS,
+    OUTPUTS,
+    RATES,
+    ROWS,
+    STACKED_OPTIMIZERS,
+    VALUES,
+    WEIGHTS,
+    X,
+)
 
 either = pytest.mark.parametrize("members", [None, MEMBERS], ids=["single", "stacked"])
 TOLERANCE: dict[str, dict[str, float]] = {
@@ -63,20 +74,32 @@ def test_a_replay_trains_as_the_cpu_does(
     assert_equal_steps(*twins(cupy, members=members, **arguments))
 
 
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_every_activation(cupy: Any, activation: str) -> None:
+    for members, normalization in ((None, "layer"), (MEMBERS, None)):
+        own = {"activation": activation, "members": members, "normalization": normalization}
+        assert_equal_steps(*twins(cupy, **own), epochs=1)
+
+
 @either
-@pytest.mark.parametrize(
-    "optimizer",
-    [
-        mc.SGD(0.1, l2=0.1, weight_decay=0.1, clip_norm=0.3, clip_value=0.1),
-        mc.SGD(schedules.CosineDecay(0.1, epochs=3), momentum=0.9, nesterov=True),
-        mc.RMSProp(0.01, epsilon=1e-2),
-        mc.Adagrad(0.1, epsilon=1e-2),
-        mc.AdamW(0.01, epsilon=1e-2, weight_decay=0.3),
-    ],
-    ids=repr,
-)
-def test_every_rule(cupy: Any, optimizer: Any, members: int | None) -> None:
-    assert_equal_steps(*twins(cupy, members=members), optimizer=optimizer)
+@pytest.mark.parametrize(("arguments", "y"), LOSSES.values(), ids=LOSSES)
+def test_every_loss(cupy: Any, arguments: Any, y: Any, members: int | None) -> None:
+    for weight in (None, WEIGHTS if members else WEIGHTS[0]):
+        nets = twins(cupy, members=members, **arguments)
+        assert_equal_steps(*nets, y=y, sample_weight=weight)
+
+
+@either
+@pytest.mark.parametrize("optimizer", OPTIMIZERS, ids=repr)
+def test_every_optimizer(cupy: Any, optimizer: Any, members: int | None) -> None:
+    nets = twins(cupy, members=members, normalization="batch")
+    assert_equal_steps(*nets, optimizer=optimizer)
+
+
+@pytest.mark.parametrize("optimizer", STACKED_OPTIMIZERS, ids=repr)
+def test_every_optimizer_with_values_by_member(cupy: Any, optimizer: Any) -> None:
+    own: dict[str, Any] = {"dropout": RATES, "label_smoothing": RATES, "members": MEMBERS}
+    assert_equal_steps(*twins(cupy, **own), optimizer=optimizer)
 
 
 def test_values_by_member(cupy: Any) -> None:
@@ -96,23 +119,66 @@ def test_values_by_member(cupy: Any) -> None:
 
 
 @either
-@pytest.mark.parametrize(
-    "loss", ["squared_error", "absolute_error", "huber(delta=0.5)"], ids=lambda name: name[:5]
-)
-def test_values_as_targets(cupy: Any, loss: str, members: int | None) -> None:
-    nets = twins(cupy, members=members, output="identity", loss=loss)
-    assert_equal_steps(*nets, y=VALUES)
-
-
-@either
 @pytest.mark.parametrize("size", [1, 5, 11])
 def test_every_kind_of_last_batch(cupy: Any, size: int, members: int | None) -> None:
     assert_equal_steps(*twins(cupy, members=members), batch_size=size)
 
 
-def test_activation_by_activation(cupy: Any) -> None:
-    for activation in ("relu", "gelu(approximate='tanh')", "silu", "leaky_relu", "softplus"):
-        assert_equal_steps(*twins(cupy, activation=activation))
+@either
+def test_classes_weighed_and_some_rows_held_out(cupy: Any, members: int | None) -> None:
+    assert_equal_steps(
+        *twins(cupy, members=members, dropout=[0.0, 0.2]),
+        class_weight="balanced",
+        rows=np.arange(8),
+        validation_rows=np.arange(8, ROWS),
+        metrics="accuracy",
+        shuffle=False,
+    )
+
+
+def test_members_leave_and_the_rest_is_recorded_anew(cupy: Any) -> None:
+    """Whoever stops early or diverges makes room; the others end where the CPU's do."""
+    settings: dict[str, Any] = {
+        "validation_data": (-X, np.roll(LABELS, 1)),
+        "early_stopping": 2,
+        "epochs": 30,
+        "optimizer": mc.Adam([0.001, 0.1, 0.3], epsilon=1e-2),
+    }
+    nets = twins(cupy, members=MEMBERS, normalization="layer")
+    ours, theirs = (fit(net, how, **settings) for net, how in zip(nets, (True, False)))
+    assert ours.stopped == theirs.stopped
+    np.testing.assert_array_equal(ours.best_epoch, theirs.best_epoch)
+    np.testing.assert_allclose(ours.loss, theirs.loss, rtol=1e-8)
+    for name, value in nets[0].tensors().items():
+        np.testing.assert_allclose(value, nets[1].tensors()[name], rtol=1e-8, err_msg=name)
+
+
+def test_a_state_goes_on(cupy: Any) -> None:
+    nets = twins(cupy, members=MEMBERS)
+    for net, recorded in zip(nets, (True, False)):
+        state = training.State(net, mc.Adam(0.01, epsilon=1e-2))
+        for _ in range(2):
+            fit(net, recorded, optimizer=None, state=state)
+    for name, value in nets[0].tensors().items():
+        np.testing.assert_allclose(value, nets[1].tensors()[name], rtol=1e-8, err_msg=name)
+
+
+@either
+def test_steps_call_by_call(cupy: Any, members: int | None) -> None:
+    """What serves where nothing can be captured: the kernels, and CuPy's own products."""
+    nets = twins(cupy, members=members, normalization="layer", dropout=0.3)
+    for net in nets:
+        fit(net, False, optimizer=mc.Adam(0.01, clip_norm=0.3), sample_weight=WEIGHTS[0])
+    for name, value in nets[0].tensors().items():
+        np.testing.assert_allclose(value, nets[1].tensors()[name], rtol=1e-8, err_msg=name)
+
+
+def test_every_primitive_of_the_cpu_s_plans_is_on_the_device() -> None:
+    """But orders, drawn on the host: a device gets those of many steps at once."""
+    if kernels.native() is None:
+        pytest.skip("there are no compiled kernels to compare with")
+    products = {"affine", "affine_input_gradient", "affine_weight_gradient"}
+    assert set(kernels.native().names()) - products - {"permutation"} <= set(SIGNATURES)
 
 
 def test_more_steps_than_a_graph_or_a_window_holds(cupy: Any, monkeypatch: Any) -> None:

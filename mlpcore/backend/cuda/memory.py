@@ -27,7 +27,7 @@ def check_memory(needed: int) -> None:
     free += cupy.get_default_memory_pool().free_bytes()
     if needed > free:
         raise MemoryError(
-            f"got a training step whose workspace needs {_mib(needed)} on gpu:"
+            f"got a recording whose workspace needs {_mib(needed)} on gpu:"
             f"{cupy.cuda.Device().id}, expected at most {_mib(free)}, which is free of "
             f"{_mib(total)}; use a smaller batch_size, fewer members at a time, or float32"
         )

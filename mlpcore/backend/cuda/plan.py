@@ -10,7 +10,7 @@ import numpy as np
 
 from mlpcore.backend import cuda
 from mlpcore.backend.cuda.binding import Clock, Refused, Stepped
-from mlpcore.backend.cuda.memory import aligned, check_memory
+from mlpcore.backend.cuda.memory import ALIGNMENT, aligned, check_memory
 from mlpcore.backend.cuda.products import WORKSPACE_BYTES, Product
 from mlpcore.backend.cuda.signatures import SIGNATURES
 from mlpcore.backend.cuda.windows import Window
@@ -123,7 +123,9 @@ class Plan:
             self._stream.wait_event(cupy.cuda.get_current_stream().record())
             with self._stream:
                 calls = fused(self._calls)
-                launches = [launch for call in calls for launch in self._bound(call)]
+                scratch = cupy.empty(WORKSPACE_BYTES, dtype="uint8")
+                launches = [launch for call in calls for launch in self._bound(call, scratch)]
+                self._share_workspace(launches, cupy)
                 launches += cuda.prepare("next_step", [], [self._clock.step], {}, self._clock)
                 # A first run outside of a capture loads the kernels; with every member at rest it
                 # changes nothing that lasts.
@@ -205,19 +207,27 @@ class Plan:
         self._progress = cupy.zeros(1 + 2 * members, dtype="int64")
         self._clock = Clock(self._progress[:1], self._progress[1 : 1 + members])
         self._stopped = self._progress[1 + members :]
-        self._workspace = cupy.empty(WORKSPACE_BYTES, dtype="uint8")
 
-    def _bound(self, call: Recorded) -> list[Any]:
+    @staticmethod
+    def _share_workspace(launches: list[Any], cupy: Any) -> None:
+        """Give the products as much as they need, for they were chosen with room for any."""
+        products = [launch for launch in launches if isinstance(launch, Product)]
+        needed = max([ALIGNMENT, *(product.needs for product in products)])
+        workspace = cupy.empty(needed, dtype="uint8")
+        for product in products:
+            product.workspace = workspace
+
+    def _bound(self, call: Recorded, workspace: Array) -> list[Any]:
         """What runs a call."""
         inputs, outputs = [*map(self._place, call.inputs)], [*map(self._place, call.outputs)]
         parameters = {name: self._place(value) for name, value in call.parameters.items()}
         match call.name:
             case "affine":
-                return self._affine(*inputs, *outputs)
+                return self._affine(workspace, *inputs, *outputs)
             case "affine_input_gradient":
-                return [Product(*inputs, *outputs, transpose_right=True, workspace=self._workspace)]
+                return [Product(*inputs, *outputs, transpose_right=True, workspace=workspace)]
             case "affine_weight_gradient":
-                return [Product(*inputs, *outputs, transpose_left=True, workspace=self._workspace)]
+                return [Product(*inputs, *outputs, transpose_left=True, workspace=workspace)]
             case "stop_if_not_finite":
                 outputs = [self._clock.live, self._stopped]
         try:
@@ -225,12 +235,12 @@ class Plan:
         except Refused as reason:
             raise NotImplementedError(f"no CUDA kernel for {call.name}: {reason}") from reason
 
-    def _affine(self, x: Array, weight: Array, bias: Array, z: Array) -> list[Any]:
+    def _affine(self, workspace: Array, x: Array, weight: Array, bias: Array, z: Array) -> Any:
         """The bias is added in the product where cuBLASLt can, else behind it."""
         try:
-            return [Product(x, weight, z, bias, workspace=self._workspace)]
+            return [Product(x, weight, z, bias, workspace=workspace)]
         except NotImplementedError:
-            product = Product(x, weight, z, workspace=self._workspace)
+            product = Product(x, weight, z, workspace=workspace)
             return [product, *cuda.prepare("bias_identity", [z, bias], [z], {}, self._clock)]
 
     def _place(self, value: Any) -> Any:

@@ -21,8 +21,8 @@ CANDIDATES, ROUNDS, REPEATS = 8, 3, 5
 #: cudaDataType by the name of a dtype, and the cublasComputeType that multiplies in it.
 _TYPES = {"float32": (0, "COMPUTE_32F"), "float64": (1, "COMPUTE_64F")}
 
-#: The algorithms chosen so far, by all that they may depend on.
-_chosen: dict[Hashable, Any] = {}
+#: The algorithms chosen so far and the workspace of each, by all that they may depend on.
+_chosen: dict[Hashable, tuple[Any, int]] = {}
 
 
 def available() -> bool:
@@ -79,6 +79,10 @@ class Product:
     By columns that is ``out^T = right^T left^T``: what lies in memory by rows is its own transpose
     to cuBLASLt, so the operands trade places and nothing is copied.
 
+    Attributes:
+        needs: bytes of the workspace that the algorithm uses.
+        workspace: those bytes, or more; products that run one after the other may share them.
+
     Raises:
         NotImplementedError: where cuBLASLt has no algorithm, such as one that adds this bias.
     """
@@ -95,8 +99,8 @@ class Product:
         workspace: Array,
     ):
         self._blas, enums = _library()
-        self._kept = (left, right, out, bias, workspace)
-        self._workspace = workspace
+        self._kept = (left, right, out, bias)
+        self.workspace = workspace
         self._handle = _handle(out.device.id)
         matrices = [Matrix.of(array) for array in (right, left, out)]
         self._addresses = [matrix.address for matrix in matrices]
@@ -123,7 +127,7 @@ class Product:
         key = (*key, *alignments, *shapes)
         if key not in _chosen:
             _chosen[key] = self._choose(alignments)
-        self._algorithm = _chosen[key]
+        self._algorithm, self.needs = _chosen[key]
 
     def run(self) -> None:
         """Start the product on the current stream."""
@@ -148,8 +152,8 @@ class Product:
             out,
             of_out,
             algorithm.ctypes.data,
-            int(self._workspace.data.ptr),
-            self._workspace.nbytes,
+            int(self.workspace.data.ptr),
+            self.workspace.nbytes,
             cupy.cuda.get_current_stream().ptr,
         )
 
@@ -169,15 +173,15 @@ class Product:
         setting = int(attribute), holder.ctypes.data, holder.nbytes
         self._blas.matmul_desc_set_attribute(self._description, *setting)
 
-    def _choose(self, alignments: list[int]) -> Any:
-        """The fastest of the algorithms that the heuristic proposes."""
+    def _choose(self, alignments: list[int]) -> tuple[Any, int]:
+        """The fastest of the algorithms that the heuristic proposes, and what it needs."""
         found = self._candidates(alignments)
-        return found[0] if len(found) == 1 else min(found, key=self._time)
+        return found[0] if len(found) == 1 else min(found, key=lambda each: self._time(each[0]))
 
-    def _candidates(self, alignments: list[int]) -> list[Any]:
+    def _candidates(self, alignments: list[int]) -> list[tuple[Any, int]]:
         blas = self._blas
         preference = blas.matmul_preference_create()
-        wishes = {"MAX_WORKSPACE_BYTES": self._workspace.nbytes}
+        wishes = {"MAX_WORKSPACE_BYTES": self.workspace.nbytes}
         for operand, alignment in zip("ABCD", (*alignments, alignments[-1]), strict=True):
             wishes[f"MIN_ALIGNMENT_{operand}_BYTES"] = alignment
         results = np.zeros(CANDIDATES, blas.matmul_heuristic_result_dtype)
@@ -202,7 +206,10 @@ class Product:
         usable = usable[usable["state"] == 0]
         if len(usable) == 0:
             raise NotImplementedError("cuBLASLt has no algorithm for this")
-        return [usable["algo"][i : i + 1].copy() for i in range(len(usable))]
+        return [
+            (usable["algo"][i : i + 1].copy(), int(usable["workspace_size"][i]))
+            for i in range(len(usable))
+        ]
 
     def _time(self, algorithm: Any) -> float:
         """Milliseconds of some products, the least of the rounds."""
