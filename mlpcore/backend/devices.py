@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import importlib
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from mlpcore.backend import kernels
 from mlpcore.backend.memory import aligned_zeros, to_numpy
+from mlpcore.backend.names import choose
 from mlpcore.backend.namespaces import Array, Namespace, namespace
 from mlpcore.backend.plan import Plan
 
 #: So many weights, of all members together, are worth a GPU: below, a CPU is done with a step in
 #: the time that a GPU takes to start its kernels. An estimate; no device has been measured yet.
 WORTH_A_GPU = 1 << 15
+#: What the products of a step may multiply in.
+PRECISIONS = dict.fromkeys(("auto", "float32", "float64", "tf32", "bfloat16"))
 #: DLPack's number for the memory of a CUDA device.
 _CUDA = 2
 
@@ -29,11 +32,13 @@ class Backend:
         name: ``"cpu"``, ``"gpu:0"``, or the name of another array library.
         xp: the namespace.
         device: the namespace's device, or ``None`` for its default.
+        precision: what recorded products multiply in; ``"auto"`` is the dtype of their arrays.
     """
 
     name: str
     xp: Namespace
     device: Any = None
+    precision: str = "auto"
 
     def asarray(self, values: Any, dtype: str) -> Array:
         """``values`` as an array of this backend; no copy where none is needed."""
@@ -79,7 +84,9 @@ class Backend:
 
     def __reduce__(self) -> Any:
         known = self.name.partition(":")[0] in ("cpu", "gpu")
-        return (backend, (self.name,)) if known else (_of_module, (self.xp.__name__,))
+        if not known:
+            return _of_module, (self.xp.__name__,)
+        return _of_name, (self.name, self.precision)
 
     @property
     def description(self) -> str:
@@ -94,6 +101,29 @@ class Backend:
             f"{facts['name'].decode()}, {facts['totalGlobalMem'] >> 20} MiB, compute capability "
             f"{facts['major']}.{facts['minor']}, {steps}"
         )
+
+    def computing(self, precision: str, dtype: str) -> Backend:
+        """The same place, where products of arrays of a dtype have this precision.
+
+        ``"auto"`` leaves everything as it is.
+
+        Raises:
+            ValueError: for a precision that there is not, or not here.
+        """
+        choose("precision", precision, PRECISIONS)
+        if precision in ("auto", dtype):
+            return self
+        if dtype != "float32" or precision == "float64":
+            raise ValueError(
+                f'got precision="{precision}" with dtype="{dtype}", expected "{dtype}"; the '
+                'products of dtype="float32" alone may be in "tf32" or "bfloat16"'
+            )
+        if not (self._on_gpu and self.records):
+            raise ValueError(
+                f'got precision="{precision}" on {self.name}, expected "{dtype}": only a GPU\'s '
+                "recorded steps multiply in other types than their arrays have"
+            )
+        return replace(self, precision=precision)
 
     @property
     def cache_bytes(self) -> int:
@@ -113,7 +143,7 @@ class Backend:
             return Plan()
         from mlpcore.backend.cuda.plan import Plan as CudaPlan
 
-        return CudaPlan(self.device)
+        return CudaPlan(self.device, self.precision)
 
     @property
     def _on_gpu(self) -> bool:
@@ -163,6 +193,10 @@ def _captures() -> bool:
     from mlpcore.backend.cuda import products
 
     return products.available() and not kernels.switched_off()
+
+
+def _of_name(name: str, precision: str) -> Backend:
+    return replace(backend(name), precision=precision)
 
 
 def _of_module(name: str) -> Backend:

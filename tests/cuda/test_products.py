@@ -133,7 +133,8 @@ def test_the_stand_in_has_the_numbers_of_the_binding() -> None:
     assert issubclass(blas.cuBLASLtError, Exception)
     assert (blas.Epilogue.DEFAULT, blas.Epilogue.BIAS) == (1, 4)
     assert (enums.Operation.N, enums.Operation.T) == (0, 1)
-    assert (enums.ComputeType.COMPUTE_32F, enums.ComputeType.COMPUTE_64F) == (68, 70)
+    for name, number in cublaslt.COMPUTE_TYPES.items():
+        assert enums.ComputeType[name] == number
     own = cublaslt.CublasLt(lambda stream, call: None).modules()["nvmath.bindings.cublasLt"]
     for name in ("create", "matmul", "matmul_algo_get_heuristic", *vars(own)):
         if not name.startswith("_"):

@@ -43,8 +43,12 @@ RESULT = np.dtype(
         ("reserved", "<i4", (4,)),
     ]
 )
-DTYPES = {0: np.dtype(np.float32), 1: np.dtype(np.float64)}
-COMPUTE = {68: 0, 70: 1}
+DTYPES = {0: np.dtype(np.float32), 1: np.dtype(np.float64), 14: np.dtype(np.uint16)}
+#: What each type of computing adds up in, and the bits of a float32 that it multiplies.
+COMPUTE = {68: (0, 32), 70: (1, 32), 77: (0, 19)}
+
+
+COMPUTE_TYPES = {"COMPUTE_32F": 68, "COMPUTE_64F": 70, "COMPUTE_32F_FAST_TF32": 77}
 
 
 class Error(Exception):
@@ -81,7 +85,7 @@ class CublasLt:
         found["nvmath.bindings"].__dict__.update(cublas=cublas, cublasLt=blas)
         cublas.__dict__.update(
             Operation=enum.IntEnum("Operation", {"N": 0, "T": 1}),
-            ComputeType=enum.IntEnum("ComputeType", {"COMPUTE_32F": 68, "COMPUTE_64F": 70}),
+            ComputeType=enum.IntEnum("ComputeType", COMPUTE_TYPES),
         )
         blas.__dict__.update(
             cuBLASLtError=Error,
@@ -145,15 +149,17 @@ class CublasLt:
         assert (handle, c, of_c) == (77, d, of_d)
         assert workspace % 16 == 0
         assert size > 0
-        assert COMPUTE[facts["compute"]] == facts["type"]
-        own = DTYPES[facts["type"]]
+        kind, bits = COMPUTE[facts["compute"]]
+        assert kind == facts["type"] == result[1]["type"]
+        assert operands[0][1]["type"] == operands[1][1]["type"]
+        own = DTYPES[kind]
         scales = [np.frombuffer(ctypes.string_at(s, own.itemsize), own)[0] for s in (alpha, beta)]
         assert scales == [1, 0]
         number = ctypes.c_uint64.from_address(algorithm).value
 
         def run() -> None:
             self.algorithms.append(number)
-            left, right = (_matrices(*operand) for operand in operands)
+            left, right = (_read(*operand, bits) for operand in operands)
             left = np.swapaxes(left, -1, -2) if facts.get("TRANSA") else left
             right = np.swapaxes(right, -1, -2) if facts.get("TRANSB") else right
             into = _matrices(*result)
@@ -165,6 +171,16 @@ class CublasLt:
                 into += _view(int(facts["BIAS_POINTER"]), own, (len(into), rows, 1), strides)
 
         self._enqueue(stream, run)
+
+
+def _read(address: int, layout: dict[str, Any], bits: int) -> np.ndarray:
+    """The matrices as what a product multiplies."""
+    matrices = _matrices(address, layout)
+    if matrices.dtype == np.uint16:
+        return (matrices.astype(np.uint32) << 16).view(np.float32)
+    if bits == 32:
+        return matrices
+    return (matrices.view(np.uint32) >> (32 - bits) << (32 - bits)).view(np.float32)
 
 
 def _matrices(address: int, layout: dict[str, Any]) -> np.ndarray:

@@ -176,7 +176,7 @@ class _Binder:
         arrays = [(slot, array) for slot, array in given if array is not None and slot.kind != "#"]
         stored = [array for slot, array in arrays if slot.matrix and slot.kind != "@"]
         first = stored[0] if stored else arrays[0][1]
-        self.call.storage = _STORAGE.get(first.dtype.name, "")
+        self.call.storage = self.call.signature.storage or _STORAGE.get(first.dtype.name, "")
         anything = any(slot.kind == "~" for slot, _ in arrays)
         if not self.call.storage or (self.call.storage == "i64" and not anything):
             raise Refused(f"no kernel for {first.dtype.name}")
@@ -209,6 +209,8 @@ class _Binder:
         storage = self.call.storage
         if slot.kind == "#":
             return "int64"
+        if slot.kind == "^":
+            return f"uint{8 * self.call.item}"
         if slot.matrix:
             return next(name for name, short in _STORAGE.items() if short == storage)
         return _COMPUTING.get(storage, "")

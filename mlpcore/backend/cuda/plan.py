@@ -11,6 +11,7 @@ import numpy as np
 from mlpcore.backend import cuda
 from mlpcore.backend.cuda.binding import Clock, Refused, Stepped
 from mlpcore.backend.cuda.memory import ALIGNMENT, aligned, check_memory
+from mlpcore.backend.cuda.precision import Recorded, narrowed
 from mlpcore.backend.cuda.products import WORKSPACE_BYTES, Product
 from mlpcore.backend.cuda.signatures import SIGNATURES
 from mlpcore.backend.cuda.windows import Window
@@ -34,16 +35,6 @@ class Room:
     def nbytes(self) -> int:
         """Its size."""
         return math.prod(self.shape) * int(self.dtype.itemsize)
-
-
-@dataclass(frozen=True)
-class Recorded:
-    """A call of a primitive on symbols."""
-
-    name: str
-    inputs: list[Any]
-    outputs: list[Any]
-    parameters: dict[str, Any]
 
 
 def fused(calls: list[Recorded]) -> list[Recorded]:
@@ -72,8 +63,8 @@ class Plan:
     Replaying allocates nothing and waits for nothing until the results are fetched.
     """
 
-    def __init__(self, device: Any) -> None:
-        self._device = device
+    def __init__(self, device: Any, precision: str = "auto") -> None:
+        self._device, self._precision = device, precision
         self._calls: list[Recorded] = []
         self._rooms: list[Symbol] = []
         self._windows: dict[Symbol, Window] = {}
@@ -117,12 +108,12 @@ class Plan:
         """
         import cupy
 
+        calls = narrowed(fused(self._calls), self._precision, self._allocate)
         with self._device:
             self._allocate_all(cupy)
             self._stream = cupy.cuda.Stream(non_blocking=True)
             self._stream.wait_event(cupy.cuda.get_current_stream().record())
             with self._stream:
-                calls = fused(self._calls)
                 scratch = cupy.empty(WORKSPACE_BYTES, dtype="uint8")
                 launches = [launch for call in calls for launch in self._bound(call, scratch)]
                 self._share_workspace(launches, cupy)
@@ -225,9 +216,9 @@ class Plan:
             case "affine":
                 return self._affine(workspace, *inputs, *outputs)
             case "affine_input_gradient":
-                return [Product(*inputs, *outputs, transpose_right=True, workspace=workspace)]
+                return [self._product(workspace, *inputs, *outputs, transpose_right=True)]
             case "affine_weight_gradient":
-                return [Product(*inputs, *outputs, transpose_left=True, workspace=workspace)]
+                return [self._product(workspace, *inputs, *outputs, transpose_left=True)]
             case "stop_if_not_finite":
                 outputs = [self._clock.live, self._stopped]
         try:
@@ -238,10 +229,13 @@ class Plan:
     def _affine(self, workspace: Array, x: Array, weight: Array, bias: Array, z: Array) -> Any:
         """The bias is added in the product where cuBLASLt can, else behind it."""
         try:
-            return [Product(x, weight, z, bias, workspace=workspace)]
+            return [self._product(workspace, x, weight, z, bias)]
         except NotImplementedError:
-            product = Product(x, weight, z, workspace=workspace)
+            product = self._product(workspace, x, weight, z)
             return [product, *cuda.prepare("bias_identity", [z, bias], [z], {}, self._clock)]
+
+    def _product(self, workspace: Array, *arrays: Array, **transposes: bool) -> Product:
+        return Product(*arrays, precision=self._precision, workspace=workspace, **transposes)
 
     def _place(self, value: Any) -> Any:
         if not isinstance(value, Symbol):

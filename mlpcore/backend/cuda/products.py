@@ -18,8 +18,14 @@ from mlpcore.backend.dispatch import Array
 WORKSPACE_BYTES = 32 << 20
 #: Algorithms that are timed, best by the heuristic first; rounds of so many products each.
 CANDIDATES, ROUNDS, REPEATS = 8, 3, 5
-#: cudaDataType by the name of a dtype, and the cublasComputeType that multiplies in it.
-_TYPES = {"float32": (0, "COMPUTE_32F"), "float64": (1, "COMPUTE_64F")}
+#: By the results' dtype or the precision: cudaDataType of the operands and of the result, and the
+#: cublasComputeType that multiplies them. TensorFloat-32 rounds float32 operands as it reads them.
+_TYPES = {
+    "float32": (0, 0, "COMPUTE_32F"),
+    "float64": (1, 1, "COMPUTE_64F"),
+    "tf32": (0, 0, "COMPUTE_32F_FAST_TF32"),
+    "bfloat16": (14, 0, "COMPUTE_32F"),
+}
 
 #: The algorithms chosen so far and the workspace of each, by all that they may depend on.
 _chosen: dict[Hashable, tuple[Any, int]] = {}
@@ -77,7 +83,8 @@ class Product:
     """``out = left @ right (+ bias)`` by rows, each operand perhaps transposed.
 
     By columns that is ``out^T = right^T left^T``: what lies in memory by rows is its own transpose
-    to cuBLASLt, so the operands trade places and nothing is copied.
+    to cuBLASLt, so the operands trade places and nothing is copied. The sums are in the type of
+    ``out``, whatever the ``precision`` that is multiplied in.
 
     Attributes:
         needs: bytes of the workspace that the algorithm uses.
@@ -96,6 +103,7 @@ class Product:
         *,
         transpose_left: bool = False,
         transpose_right: bool = False,
+        precision: str = "auto",
         workspace: Array,
     ):
         self._blas, enums = _library()
@@ -104,12 +112,16 @@ class Product:
         self._handle = _handle(out.device.id)
         matrices = [Matrix.of(array) for array in (right, left, out)]
         self._addresses = [matrix.address for matrix in matrices]
-        kind, name = _TYPES[out.dtype.name]
+        self._kind = out.dtype.name if precision == "auto" else precision
+        of_operands, of_result, name = _TYPES[self._kind]
         compute = int(enums.ComputeType[name])
         self._alpha, self._beta = np.ones(1, out.dtype), np.zeros(1, out.dtype)
         members = max(matrix.members for matrix in matrices)
-        self._description = self._blas.matmul_desc_create(compute, kind)
-        self._layouts = [self._layout(kind, matrix, members) for matrix in matrices]
+        self._description = self._blas.matmul_desc_create(compute, of_result)
+        types = of_operands, of_operands, of_result
+        self._layouts = [
+            self._layout(own, matrix, members) for own, matrix in zip(types, matrices, strict=True)
+        ]
         release = weakref.finalize(self, _release, self._blas, self._description, self._layouts)
         release.atexit = False
         for attribute, transposed in (("TRANSA", transpose_right), ("TRANSB", transpose_left)):
@@ -120,10 +132,12 @@ class Product:
             self._describe("EPILOGUE", int(self._blas.Epilogue.BIAS))
             self._describe("BIAS_POINTER", int(bias.data.ptr))
             self._describe("BIAS_BATCH_STRIDE", stride)
-        item = out.dtype.itemsize
-        alignments = [matrix.alignment(item) for matrix in matrices]
+        alignments = [
+            matrix.alignment(array.dtype.itemsize)
+            for matrix, array in zip(matrices, (right, left, out), strict=True)
+        ]
         shapes = [(m.rows, m.columns, m.lead, m.members, m.stride) for m in matrices]
-        key = (out.device.id, compute, transpose_left, transpose_right, bias is None, stride)
+        key = (out.device.id, self._kind, transpose_left, transpose_right, bias is None, stride)
         key = (*key, *alignments, *shapes)
         if key not in _chosen:
             _chosen[key] = self._choose(alignments)
@@ -199,17 +213,20 @@ class Product:
                 self._handle, self._description, *layouts, preference, CANDIDATES, *places
             )
         except blas.cuBLASLtError as fault:
-            raise NotImplementedError(f"cuBLASLt has no algorithm for this: {fault}") from fault
+            raise NotImplementedError(f"{self._missing()}: {fault}") from fault
         finally:
             blas.matmul_preference_destroy(preference)
         usable = results[: int(count[0])]
         usable = usable[usable["state"] == 0]
         if len(usable) == 0:
-            raise NotImplementedError("cuBLASLt has no algorithm for this")
+            raise NotImplementedError(self._missing())
         return [
             (usable["algo"][i : i + 1].copy(), int(usable["workspace_size"][i]))
             for i in range(len(usable))
         ]
+
+    def _missing(self) -> str:
+        return f"cuBLASLt has no algorithm for a product in {self._kind} on this device"
 
     def _time(self, algorithm: Any) -> float:
         """Milliseconds of some products, the least of the rounds."""

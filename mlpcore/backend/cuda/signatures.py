@@ -42,7 +42,8 @@ class Slot:
         name: of the argument.
         axes: its trailing axes by name; ``*`` for any shape.
         kind: ``""`` the storage type for matrices and the computing one for anything less, ``#``
-            int64, ``~`` any type, ``!`` the storage type, ``@`` a matrix or labels.
+            int64, ``~`` any type, ``!`` the storage type, ``@`` a matrix or labels, ``=`` the
+            computing type, ``^`` the storage type in integers of its size.
         optional: may be ``None``.
         absent: the kernel has a place here which this signature leaves empty.
     """
@@ -56,6 +57,8 @@ class Slot:
     @property
     def matrix(self) -> bool:
         """Whether it is stored in the storage type."""
+        if self.kind == "=":
+            return False
         return self.axes == ("*",) or len(self.axes) == 2 or self.kind in ("~", "!")
 
 
@@ -84,6 +87,7 @@ class Signature:
     Attributes:
         merges: one member after another may be taken as one long member.
         guarded: in a plan it leaves the members alone that have stopped.
+        storage: the storage type, where no array tells it.
         rows, columns: the axes that the kernel calls rows and columns.
     """
 
@@ -94,6 +98,7 @@ class Signature:
     stages: tuple[Stage, ...]
     merges: bool = False
     guarded: bool = False
+    storage: str = ""
     rows: str = "n"
     columns: str = "k"
 
@@ -106,8 +111,8 @@ def _slot(text: str) -> Slot:
     if text == "-":
         return Slot(text, absent=True)
     name, _, axes = text.partition(":")
-    kind = next((mark for mark in "#~!@" if mark in axes), "")
-    names = tuple(axis for axis in axes.rstrip("#~!@?").split(",") if axis)
+    kind = next((mark for mark in "#~!@=^" if mark in axes), "")
+    names = tuple(axis for axis in axes.rstrip("#~!@=^?").split(",") if axis)
     return Slot(name, names, kind, axes.endswith("?"))
 
 
@@ -132,6 +137,7 @@ def _signature(
     scratch: str = "",
     merges: bool = False,
     guarded: bool = False,
+    storage: str = "",
     rows: str = "n",
     columns: str = "k",
 ) -> Signature:
@@ -145,6 +151,7 @@ def _signature(
         tuple(_stage(stage, file) for stage in stages.split(",")),
         merges,
         guarded,
+        storage,
         rows,
         columns,
     )
@@ -321,6 +328,7 @@ SIGNATURES: dict[str, Signature] = {
     "gather_values": _signature(
         "gather", "x:N~ index:n# -> y:n~", "columns gather_rows", columns=""
     ),
+    "to_bfloat16": _signature("cast", "x:n,k= -> y:n,k^", "columns cast", storage="bf16"),
     "stop_if_not_finite": _signature(
         "plan", "loss: -> live:# stopped:#", "once stop_if_not_finite", rows="", columns=""
     ),
