@@ -47,6 +47,8 @@ class Group:
     floors: bool = False
 
 
+#: What takes longer than a quick run has time for.
+_MANY_FLOPS = 1.8e10
 #: Rows and columns: within the second-level caches, and beyond them.
 _SHAPES = [(256, 512), (2048, 1024), (8192, 2048)]
 
@@ -192,7 +194,7 @@ class Settings:
 
 
 def contests(settings: Settings) -> list[Contest]:
-    """What a run holds.
+    """What a run holds: a quick one the largest networks only where peers are compared on them.
 
     Raises:
         ValueError: for a group that does not exist.
@@ -214,6 +216,7 @@ def contests(settings: Settings) -> list[Contest]:
         )
         for group in names
         for name, case in GROUPS[group].contests(settings.full).items()
+        if settings.full or settings.peers or case.flops < _MANY_FLOPS
     ]
 
 

@@ -11,6 +11,7 @@ import pytest
 
 import mlpcore as mc
 from mlpcore import cli, io
+from mlpcore.backend import kernels
 from mlpcore.testing import Report
 
 pandas = pytest.importorskip("pandas")
@@ -178,7 +179,8 @@ def test_interrupted_before_the_first_epoch(monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_info() -> None:
     output = run("info")
-    for fact in ("mlpcore", np.__version__, "backend cpu", "kernels", "threads", "BLAS"):
+    told = (name.replace("_", " ") for name in kernels.status())
+    for fact in ("mlpcore", np.__version__, "backend cpu", *told, "BLAS"):
         assert fact in output
 
 

@@ -205,6 +205,14 @@ def test_r2_of_a_constant_column_agrees_with_scikit_learn():
     assert r2(predicted, target) == score(target, predicted) == 0.5
 
 
+def test_r2_of_large_numbers(library, dtype):
+    numbers = np.array([[1.0], [2.0], [4.0]]), np.array([[1.0], [2.0], [3.0]])
+    large = (library.array(1e37 * values, dtype) for values in numbers)
+    np.testing.assert_allclose(library.numpy(r2(*large)), 0.5, rtol=1e-6)
+    far = library.array([[1e38], [0.0], [-1e38]], dtype), library.array(numbers[1], dtype)
+    assert library.numpy(r2(*far)) < -1e37
+
+
 @pytest.mark.parametrize("metric", [accuracy, r2], ids=["accuracy", "r2"])
 def test_metrics_share_target_and_weights_among_members(metric, rng):
     columns = (2,) if metric is r2 else ()

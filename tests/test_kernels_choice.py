@@ -47,6 +47,15 @@ def large_product() -> tuple[np.ndarray, np.ndarray]:
     return mc.functions.affine(x, weight, bias), x.astype(float) @ weight.astype(float)
 
 
+@pytest.fixture
+def narrow_vectors() -> Iterator[None]:
+    """The instruction set that goes to a BLAS for large products, where there is such a one."""
+    info = kernels.native().info()
+    kernels.native().use_instruction_set(info["instruction_sets"][0])
+    yield
+    kernels.native().use_instruction_set(info["instruction_set"])
+
+
 @needs_kernels
 @pytest.mark.parametrize(
     ("missing", "origins"),
@@ -61,12 +70,26 @@ def test_every_blas_multiplies_right(
     missing: tuple[str, ...],
     origins: tuple[str, ...],
     monkeypatch: pytest.MonkeyPatch,
+    narrow_vectors: None,
     chosen_anew: None,
 ) -> None:
     without(monkeypatch, *missing)
+    assert kernels.native().info()["wants_blas"]
     assert kernels.products() in origins
     product, expected = large_product()
     np.testing.assert_allclose(product, expected, rtol=1e-4, atol=1e-3)
+
+
+@needs_kernels
+def test_wide_vectors_need_no_blas(chosen_anew: None) -> None:
+    if kernels.native().info()["wants_blas"]:
+        pytest.skip("the vectors of this processor are narrow")
+    command = "import mlpcore as mc, sys; mc.MLP([9, 9]).predict([[0.0] * 9]); print(*sys.modules)"
+    loaded = subprocess.run(
+        [sys.executable, "-c", command], capture_output=True, text=True, check=True
+    )
+    assert "scipy" not in loaded.stdout.split()
+    assert kernels.products() == "own"
 
 
 def test_no_blas_at_all(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -178,5 +178,5 @@ def test_optimizer_by_name() -> None:
 
 
 def test_the_base_has_no_rule() -> None:
-    with pytest.raises(NotImplementedError):
-        _ = Optimizer(0.1).rule
+    with pytest.raises(TypeError, match="abstract"):
+        Optimizer(0.1)

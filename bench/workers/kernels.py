@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Iterable
 from typing import Any, ClassVar
 
@@ -32,9 +33,9 @@ class PrimitiveTask(Task):
         self.primitive, arrays, self.parameters = self.call(case)
         self.arrays = [self._moved(array) for array in arrays]
 
+    @abstractmethod
     def call(self, case: Any) -> tuple[Any, Iterable[Any], dict[str, Any]]:
         """The primitive, its arrays on the host and its parameters."""
-        raise NotImplementedError
 
     def prepare(self) -> None:
         self.clock = self._clock()

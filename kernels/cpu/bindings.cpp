@@ -153,7 +153,7 @@ nb::dict info() {
 #else
     result["compiler"] = "MSVC";
 #endif
-    result["blas"] = has_blas();
+    result["wants_blas"] = wants_blas();
     result["threads"] = available_processors();
     return result;
 }

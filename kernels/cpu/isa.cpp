@@ -70,6 +70,11 @@ void use_instruction_set(const std::string& name) {
                                 " is not compiled in or not supported by this processor");
 }
 
+bool wants_blas() {
+    constexpr int wide = 32;
+    return instruction_set().vector_bytes < wide;
+}
+
 const NamedLoop& find_loop(const std::string& name) {
     const InstructionSet& set = instruction_set();
     for (int i = 0; i < set.count; ++i)

@@ -17,8 +17,10 @@ constexpr double worth_sharing = 12000;  // nanoseconds
 // where a trial costs much and seldom changes anything, trials are further apart.
 constexpr double worth_watching = 2e7, worth_sparing = 1e6;
 constexpr double block_time = 1e6;
-constexpr int64_t shortest_block = 4;
+constexpr int64_t shortest_block = 4, longest_trial = 8;
 constexpr int spared_gap = 8, longest_gap = 64;
+// Trials of what turns out slower take at most this share of the time.
+constexpr double price_of_trials = 0.02;
 // A thread takes this share of its part of what is left: neighbours, that share cache lines where
 // they meet, and towards the end fewer and fewer, so that no thread waits long for another.
 constexpr int64_t shares_of_a_thread = 4;
@@ -91,7 +93,8 @@ bool Plan::conflicts(const Task& task, const Task& earlier) const {
 
 void Plan::schedule() {
     parts_ = cost_ < worth_sharing ? 1 : threads_;
-    if (cost_ >= worth_sparing) pace_.gap = spared_gap;
+    pace_.starts_alone = cost_ < worth_sparing;
+    if (!pace_.starts_alone) pace_.gap = spared_gap;
     partials_.assign(operations_.size() * (size_t)parts_ * partial_size, 0.0);
     size_t since = 0;  // the first task behind the last barrier
     for (const int i : order_) {
@@ -174,12 +177,13 @@ int64_t Plan::run_block(int threads, int64_t first, int64_t last, std::atomic<bo
     return stopped;
 }
 
-void Plan::Pace::note(bool ran_alone, bool trial, double seconds) {
+void Plan::Pace::note(bool ran_alone, bool trial, double seconds, double blocks) {
     const bool preferred = prefer_alone();
     (ran_alone ? alone : together) = seconds;
     // What a trial confirms is tried again later and later.
     gap = prefer_alone() != preferred ? 1 : trial ? std::min(2 * gap, longest_gap) : gap;
-    left = trial ? gap : left - 1;
+    const double lost = blocks * (seconds / (prefer_alone() ? alone : together) - 1);
+    left = trial ? std::max(gap, (int)std::min(lost / price_of_trials, 1e6)) : left - 1;
 }
 
 int64_t Plan::run_paced(int64_t first, int64_t last, std::atomic<bool>& out_of_range) {
@@ -190,13 +194,15 @@ int64_t Plan::run_paced(int64_t first, int64_t last, std::atomic<bool>& out_of_r
         const int threads = alone ? 1 : parts_;
         // The first half wakes the threads and fills their caches; the second is timed. A step
         // that comes alone wakes them itself, so waking counts.
-        const int64_t end = std::min(last, first + block), timed = first + (end - first) / 2;
+        const int64_t length = trial ? std::min(block, longest_trial) : block;
+        const int64_t end = std::min(last, first + length), timed = first + (end - first) / 2;
         int64_t stopped = timed > first ? run_block(threads, first, timed, out_of_range) : -1;
         if (stopped < 0) {
             const auto start = Clock::now();
             stopped = run_block(threads, timed, end, out_of_range);
             const std::chrono::duration<double> taken = Clock::now() - start;
-            pace_.note(alone, trial, taken.count() / (double)(end - timed));
+            pace_.note(alone, trial, taken.count() / (double)(end - timed),
+                       (double)(end - first) / (double)block);
         }
         if (stopped >= 0) return stopped;
         first = end;

@@ -37,8 +37,12 @@ class Plan {
     struct Pace {
         double together = 0, alone = 0;  // seconds a step, as last measured; 0: not yet
         int left = 1, gap = 1;           // blocks until the next trial, and behind it
-        bool prefer_alone() const { return alone > 0 && alone < together; }
-        void note(bool alone, bool trial, double seconds);
+        bool starts_alone = false;  // before both are measured
+        bool prefer_alone() const {
+            return together > 0 && alone > 0 ? alone < together : starts_alone;
+        }
+        // `blocks`: how many ordinary ones the measured one was.
+        void note(bool alone, bool trial, double seconds, double blocks);
     };
 
     int64_t run_block(int threads, int64_t first, int64_t last, std::atomic<bool>& out_of_range);

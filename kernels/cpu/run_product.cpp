@@ -42,12 +42,11 @@ struct Region {
     char* c_at(int64_t row) const { return c + row * product().n * item(); }
 };
 
-// With narrow vectors the BLAS is faster from a moderate size on; with wide ones the kernels here
-// keep up with it, and pack B once where it would for each block of rows.
+// With narrow vectors the BLAS is faster from a moderate size on.
 bool prefers_blas(const Region& r) {
     constexpr int64_t worth_a_call = 2000000;
-    return has_blas() && instruction_set().vector_bytes < 32 && r.work() > worth_a_call &&
-           r.width() >= 16 && r.height() >= 16;
+    return has_blas() && wants_blas() && r.work() > worth_a_call && r.width() >= 16 &&
+           r.height() >= 16;
 }
 
 // Where A does not fit the second cache, it is copied into the order in which it is read.

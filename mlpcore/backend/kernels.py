@@ -41,13 +41,13 @@ def native() -> Any:
 
 @functools.cache
 def products() -> str:
-    """Hand the kernels a BLAS for large products; where it comes from.
+    """Hand the kernels a BLAS for large products, where one is faster; where it comes from.
 
     Looked for at the first product only: finding SciPy's costs more than importing mlpcore.
     """
     from mlpcore.backend.blas import find_blas
 
-    blas = find_blas()
+    blas = find_blas() if native().info()["wants_blas"] else None
     if blas is None:
         native().set_blas(0, 0, 4)
         return "own"
@@ -73,7 +73,8 @@ def status() -> dict[str, str]:
     if native() is None:
         off = "off (MLPCORE_KERNELS=off)"
         return {"kernels": off if switched_off() else "not built; bodies serve"}
-    info = native().info() | {"blas": products(), "threads": threads()}
+    info = native().info() | {"products": products(), "threads": threads()}
+    del info["wants_blas"]
     return {"kernels": "fused"} | {
         key: ", ".join(value) if isinstance(value, list) else str(value)
         for key, value in info.items()

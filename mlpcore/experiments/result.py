@@ -54,7 +54,8 @@ class SweepResult:
             place = record.setting, record.repeat * self.splits + record.split
             scores[place] = record.score
             fits[place], tests[place] = record.fit_seconds, record.score_seconds
-            epochs[record.setting], rungs[record.setting] = record.epochs, record.rung
+            epochs[record.setting] = max(epochs[record.setting], record.epochs)
+            rungs[record.setting] = record.rung
         mean = np.mean(scores, axis=1)
         return {
             "mean_fit_time": np.mean(fits, axis=1),

@@ -19,7 +19,7 @@ from mlpcore.experiments.rounds import Rounds
 from mlpcore.experiments.score import metric_name
 from mlpcore.experiments.space import Space
 from mlpcore.experiments.study import Study, study
-from mlpcore.experiments.workers import Crew, Runner, ThisProcess, Workers
+from mlpcore.experiments.workers import Runner, Scheduler, ThisProcess, Workers
 from mlpcore.training import EarlyStopping
 from mlpcore.training.progress import Progress
 
@@ -217,4 +217,4 @@ def _runner(
 ) -> AbstractContextManager[Runner]:
     if executor is None:
         return nullcontext(ThisProcess(asked.problem, bar.tick))
-    return Crew(executor, asked.fingerprint, asked.problem, retries)
+    return Scheduler(executor, asked.fingerprint, asked.problem, retries)

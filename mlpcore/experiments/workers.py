@@ -93,7 +93,7 @@ class Job:
     carries: bool = False
 
 
-class Crew:
+class Scheduler:
     """The workers of an executor.
 
     A task travels without the data at first. A worker that lacks them says so, and the task goes

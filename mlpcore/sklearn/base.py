@@ -27,6 +27,9 @@ from mlpcore.sklearn.monitor import warn_of_haste
 from mlpcore.sklearn.parameters import Parameters
 from mlpcore.sklearn.quasi_newton import minimise
 
+#: ``(X, y)`` or ``(X, y, sample_weight)`` that the user holds out, or nothing.
+Given = tuple[Any, ...] | None
+
 #: The network's outputs under scikit-learn's names.
 OUT_ACTIVATIONS = {"sigmoid": "logistic", "exponential": "exp"}
 
@@ -39,13 +42,7 @@ class BaseMLP(Parameters):
     _metric: ClassVar[str]
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(
-        self,
-        X: Any,
-        y: Any,
-        sample_weight: Any = None,
-        validation_data: tuple[Any, ...] | None = None,
-    ) -> Self:
+    def fit(self, X: Any, y: Any, sample_weight: Any = None, validation_data: Given = None) -> Self:
         """Train; with ``warm_start`` from where the last call ended.
 
         Args:
@@ -116,7 +113,7 @@ class BaseMLP(Parameters):
         X: Any,
         y: Any,
         sample_weight: Any,
-        validation_data: tuple[Any, ...] | None,
+        validation_data: Given,
         *,
         classes: Any = None,
         incremental: bool = False,
@@ -140,7 +137,7 @@ class BaseMLP(Parameters):
         X: Any,
         y: Any,
         sample_weight: Any,
-        validation_data: tuple[Any, ...] | None = None,
+        validation_data: Given = None,
         *,
         classes: Any = None,
         incremental: bool = False,
@@ -156,7 +153,8 @@ class BaseMLP(Parameters):
         examples = Examples(x, target, self._row_weight(y_checked, sample_weight))
         outputs, settings = self._output()
         sizes = [int(x.shape[1]), *self._hidden(), outputs]
-        values = initial_values(sizes, self.activation, random) if first else []
+        own = first and self.initializer is None
+        values = initial_values(sizes, self.activation, random) if own else []
         held_out = None
         if validation_data is not None:
             held_out = self._given_out(*validation_data)

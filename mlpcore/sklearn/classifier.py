@@ -16,7 +16,7 @@ from sklearn.utils.metaestimators import available_if
 from mlpcore.backend.dispatch import Array, namespace
 from mlpcore.mlp import MLP
 from mlpcore.sklearn.arrays import Home
-from mlpcore.sklearn.base import BaseMLP
+from mlpcore.sklearn.base import BaseMLP, Given
 from mlpcore.sklearn.labels import Labels
 from mlpcore.sklearn.parameters import Parameters
 
@@ -123,7 +123,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         y: Any,
         sample_weight: Any = None,
         classes: Any = None,
-        validation_data: tuple[Any, ...] | None = None,
+        validation_data: Given = None,
     ) -> Self:
         """Train one epoch more, from where the last call ended.
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from mlpcore.network import Network
 
 
@@ -30,12 +32,12 @@ class Penalty:
 
     def __init__(self, network: Network, strength: Any):
         self._backend, self._strength = network.backend, strength
-        lead = tuple(network.parameters.shape[:-1])
-        # Views, so that they follow the training.
-        self._weights = [self._backend.xp.reshape(w, (*lead, -1)) for w in network.weights]
+        self._parameters = network.parameters
+        self._mask = self._backend.asarray(network.layout.mask(("weight",)), network.dtype)
 
+    @np.errstate(over="ignore", invalid="ignore")  # a member of a stack that diverged is here too
     def __call__(self) -> Any:
         """The penalty on the host, a number or ``(E,)``."""
-        xp = self._backend.xp
-        squares = sum(xp.vecdot(weight, weight) for weight in self._weights)
+        parameters = self._parameters
+        squares = self._backend.xp.vecdot(parameters * self._mask, parameters)
         return self._strength * self._backend.to_numpy(squares)

@@ -5,11 +5,9 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import numpy as np
 from sklearn.utils.optimize import _check_optimize_result
 
 from mlpcore.sklearn.examples import Examples
-from mlpcore.sklearn.monitor import NOT_FINITE
 from mlpcore.sklearn.penalty import Penalty
 from mlpcore.training import Epoch
 from mlpcore.training.lbfgs import lbfgs
@@ -71,8 +69,6 @@ def minimise(estimator: Any, examples: Examples) -> None:
         )
     finally:
         bar.close()
-    if not np.isfinite(result.x).all():
-        raise ValueError(NOT_FINITE)
     estimator.loss_ = reported(float(result.fun))
     if ended:
         estimator.n_iter_ = int(result.nit)

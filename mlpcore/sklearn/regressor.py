@@ -14,7 +14,7 @@ from sklearn.utils.metaestimators import available_if
 
 from mlpcore.backend.dispatch import Array
 from mlpcore.backend.names import choose, parse_spec
-from mlpcore.sklearn.base import BaseMLP
+from mlpcore.sklearn.base import BaseMLP, Given
 from mlpcore.sklearn.examples import Examples
 from mlpcore.sklearn.parameters import Parameters
 
@@ -111,11 +111,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):
     @available_if(lambda estimator: estimator._check_solver())
     @_fit_context(prefer_skip_nested_validation=True)
     def partial_fit(
-        self,
-        X: Any,
-        y: Any,
-        sample_weight: Any = None,
-        validation_data: tuple[Any, ...] | None = None,
+        self, X: Any, y: Any, sample_weight: Any = None, validation_data: Given = None
     ) -> Self:
         """Train one epoch more, from where the last call ended.
 

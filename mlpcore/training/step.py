@@ -194,8 +194,9 @@ class RecordedStep(Step):
         """For each member whether all its parameters and statistics are finite numbers."""
         self._measure.run(0, 1)
         self._norms = self.buffers.network.backend.to_numpy(self._measured)
+        finite = np.isfinite(self._norms[1:])
         # A norm of finite numbers may overflow; only then is it worth a look at each of them.
-        return self._everyone if np.isfinite(self._norms[1:]).all() else self.buffers.finite()
+        return self._everyone if np.count_nonzero(finite) == finite.size else self.buffers.finite()
 
     def gradient_norm(self) -> Any:
         """The 2-norm of the last gradient on the host, ``()`` or ``(E,)``, by `finite`."""

@@ -78,6 +78,10 @@ def test_what_is_run() -> None:
     assert len(keys) == len(set(keys))
     assert {contest.group for contest in quick} == set(suite.GROUPS)
     assert set(suite.TARGETS) == set(suite.STEPS)
+    compared = suite.contests(suite.Settings(only=("steps",), peers=True))
+    steps = {contest.name for contest in compared if contest.group == "steps"}
+    assert steps == set(suite.STEPS)
+    assert "large" not in {contest.name for contest in quick if contest.group == "steps"}
     only = suite.contests(suite.Settings(only=("kernels",)))
     assert {contest.group for contest in only} == {"ceilings", "kernels"}
 
@@ -88,7 +92,7 @@ def test_who_takes_part() -> None:
     assert not any(library.peer for library in alone)
     assert {"sklearn"} <= {library.name for library in with_peers}
     assert not any(library.slow for library in with_peers)
-    (steps, *_) = suite.contests(suite.Settings(only=("steps",)))[-7:]
+    *_, steps = suite.contests(suite.Settings(only=("steps",)))
     known = libraries.LIBRARIES
     assert steps.among([known["cpu"], known["products"], known["jax_jit"]])[-1].peer
     (widths, *_) = suite.contests(suite.Settings(only=("widths",)))

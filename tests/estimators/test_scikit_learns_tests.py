@@ -8,8 +8,6 @@ from types import ModuleType
 
 import pytest
 
-pytest.importorskip("sklearn")
-
 from mlpcore.sklearn import MLPClassifier, MLPRegressor
 
 #: These call scikit-learn's private workspaces.

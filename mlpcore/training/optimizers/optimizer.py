@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from abc import ABC, abstractmethod
 from dataclasses import KW_ONLY, dataclass
 from typing import Any
 
@@ -12,7 +13,7 @@ from mlpcore.training.values import Limit, NonNegative, Values
 
 
 @dataclass(frozen=True, eq=False)
-class Optimizer(Values):
+class Optimizer(Values, ABC):
     """An update rule with its hyperparameters: numbers, or arrays with one value per member.
 
     Args:
@@ -35,9 +36,9 @@ class Optimizer(Values):
     clip_value: Limit = None
 
     @property
+    @abstractmethod
     def rule(self) -> UpdateRule:
         """The update of the flat parameters."""
-        raise NotImplementedError
 
     @property
     def schedule(self) -> Schedule:

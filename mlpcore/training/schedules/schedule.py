@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -12,16 +13,16 @@ from mlpcore.training.values import Values
 
 
 @dataclass(frozen=True, eq=False)
-class Schedule(Values):
+class Schedule(Values, ABC):
     """The learning rate over time: ``schedule(epoch)``, a number, or one per member ``(E,)``.
 
     Time counts in epochs, as a fraction: 2.5 is the middle of the third epoch. Every value may be a
     number, or an array with one value per member.
     """
 
+    @abstractmethod
     def __call__(self, epoch: float) -> float | np.ndarray:
         """The learning rate at a time."""
-        raise NotImplementedError
 
     def start(self) -> Self:
         """The schedule of one training run: itself, unless it has something to remember."""
