@@ -226,7 +226,7 @@ class Plan:
         except Refused as reason:
             raise NotImplementedError(f"no CUDA kernel for {call.name}: {reason}") from reason
 
-    def _affine(self, workspace: Array, x: Array, weight: Array, bias: Array, z: Array) -> Any:
+    def _affine(self, workspace: Array, x: Array, weight: Array, bias: Array, z: Array) -> list[Any]:
         """The bias is added in the product where cuBLASLt can, else behind it."""
         try:
             return [self._product(workspace, x, weight, z, bias)]
