@@ -41,7 +41,13 @@ class Backend:
     precision: str = "auto"
 
     def asarray(self, values: Any, dtype: str) -> Array:
-        """``values`` as an array of this backend; no copy where none is needed."""
+        """``values`` as an array of this backend; no copy where none is needed.
+
+        Raises:
+            MemoryError: for an array of the host that a GPU cannot hold.
+        """
+        if self._on_gpu and isinstance(values, np.ndarray):
+            self._check_memory(values.size * np.dtype(dtype).itemsize)
         array = self.xp.asarray(values, dtype=getattr(self.xp, dtype), device=self.device)
         if self.xp is np and not array.flags.aligned:
             # Memory that came over a network or out of a file; kernels take no such address.
@@ -149,6 +155,12 @@ class Backend:
     def _on_gpu(self) -> bool:
         return self.name.startswith("gpu:")
 
+    def _check_memory(self, needed: int) -> None:
+        from mlpcore.backend.cuda.memory import check_memory
+
+        with self.device:
+            check_memory("an array", needed)
+
     def _shares(self, values: Any) -> bool:
         if not self._on_gpu or self.holds(values) or not hasattr(values, "__dlpack_device__"):
             return False
@@ -161,7 +173,8 @@ def backend(name: str | Backend | Namespace = "cpu", *, weights: float = math.in
     Args:
         name: ``"cpu"`` (NumPy), ``"gpu"`` or ``"gpu:1"`` (CuPy), ``"auto"`` (the GPU where there is
             one and the work is worth it), or the namespace of any other array library, which then
-            runs the plain bodies; a `Backend` is returned as it is.
+            runs the plain bodies; a `Backend` is returned as it is. A GPU named becomes the current
+            device of the thread, as `cupy.cuda.Device.use` makes it.
         weights: how many a network has, all members together, for ``"auto"`` to decide by.
 
     Raises:
@@ -219,7 +232,9 @@ def _gpu(number: int) -> Backend:
             f'got backend="gpu:{number}" but CuPy sees {count} CUDA devices; check the driver with '
             'nvidia-smi, name a device that is there, or use backend="cpu"'
         )
-    return Backend(f"gpu:{number}", xp, cupy.cuda.Device(number))
+    device = cupy.cuda.Device(number)
+    device.use()
+    return Backend(f"gpu:{number}", xp, device)
 
 
 def _automatic() -> Backend:

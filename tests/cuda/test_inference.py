@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+import types
 from typing import Any
 
 import numpy as np
@@ -103,3 +105,18 @@ def test_auto_leaves_small_networks_to_the_cpu(
     assert mc.MLP([4, 5, 3], backend="auto").backend.name == "cpu"
     assert mc.MLP([4, 5, 3], members=2000, backend="auto").backend.name == "gpu:0"
     assert devices.backend("auto").name == "gpu:0"
+
+
+def test_a_gpu_that_is_named_becomes_the_current_one(
+    standing_in: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    used: list[int] = []
+    device = type(standing_in.backend.device)
+    monkeypatch.setattr(device, "use", lambda self: used.append(self.id), raising=False)
+    runtime = types.SimpleNamespace(getDeviceCount=lambda: 2, CUDARuntimeError=RuntimeError)
+    monkeypatch.setattr(standing_in.xp.cuda, "runtime", runtime)
+    monkeypatch.setitem(sys.modules, "array_api_compat.cupy", types.ModuleType("cupy"))
+    monkeypatch.setattr("array_api_compat.cupy", None, raising=False)
+    assert devices.backend("gpu:1").device.id == 1
+    assert devices.backend("gpu").device.id == 0
+    assert used == [1, 0]

@@ -43,7 +43,8 @@ def fit(net: mc.MLP, recorded: bool, y: Any = LABELS, **arguments: Any) -> mc.Hi
     """Train with a last, shorter batch in each epoch."""
     settings: dict[str, Any] = {"batch_size": 4, "epochs": 3, "optimizer": mc.SGD(0.1)}
     settings |= {"progress": False} | arguments
-    return training.fit(net, X, y, recorded=recorded, **settings)
+    data = settings.pop("X", X)
+    return training.fit(net, data, y, recorded=recorded, **settings)
 
 
 def twins(cupy: Any, **arguments: Any) -> tuple[mc.MLP, mc.MLP]:
@@ -286,9 +287,9 @@ def test_work_of_other_streams_comes_first(cupy: Any) -> None:
 
 
 def test_memory_beyond_the_device_is_refused(cupy: Any) -> None:
-    memory.check_memory(1)
+    memory.check_memory("an array", 1)
     with pytest.raises(MemoryError, match=r"needs 1073741824 MiB on gpu:0, .* free of \d+ MiB"):
-        memory.check_memory(1 << 50)
+        memory.check_memory("an array", 1 << 50)
 
 
 # What is captured, on the stand-in only
@@ -323,6 +324,17 @@ def test_a_workspace_is_refused_before_anything_is_allocated(
     monkeypatch.setattr(on_the_shim.xp, "empty", None)
     with pytest.raises(MemoryError, match=r"needs 33 MiB on gpu:0, .* 21 MiB, .* free of 64 MiB"):
         recorded_step(on_the_shim)
+
+
+def test_data_beyond_the_device_are_refused_before_they_are_copied(
+    on_the_shim: Any, monkeypatch: Any
+) -> None:
+    net, _ = twins(on_the_shim)
+    sizes = types.SimpleNamespace(memGetInfo=lambda: (0, 64 << 20))
+    monkeypatch.setattr(on_the_shim.xp.cuda, "runtime", sizes)
+    many = np.broadcast_to(X[:1], (1 << 16, FEATURES))
+    with pytest.raises(MemoryError, match=r"got an array that needs 2 MiB on gpu:0, .* 1 MiB"):
+        fit(net, True, X=many, y=np.zeros(1 << 16, dtype=int))
 
 
 def test_bias_gradients_are_summed_behind_the_derivative(on_the_shim: Any) -> None:

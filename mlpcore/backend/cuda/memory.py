@@ -15,8 +15,8 @@ def aligned(size: int) -> int:
     return -(-size // ALIGNMENT) * ALIGNMENT
 
 
-def check_memory(needed: int) -> None:
-    """Refuse what the current device cannot hold, before anything of it is allocated.
+def check_memory(what: str, needed: int) -> None:
+    """Refuse ``what`` the current device cannot hold, before anything of it is allocated.
 
     Raises:
         MemoryError: with what is needed and what is free.
@@ -27,9 +27,9 @@ def check_memory(needed: int) -> None:
     free += cupy.get_default_memory_pool().free_bytes()
     if needed > free:
         raise MemoryError(
-            f"got a recording whose workspace needs {_mib(needed)} on gpu:"
-            f"{cupy.cuda.Device().id}, expected at most {_mib(free)}, which is free of "
-            f"{_mib(total)}; use a smaller batch_size, fewer members at a time, or float32"
+            f"got {what} that needs {_mib(needed)} on gpu:{cupy.cuda.Device().id}, expected at "
+            f"most {_mib(free)}, which is free of {_mib(total)}; use fewer rows or a smaller "
+            "batch_size, fewer members at a time, or float32"
         )
 
 

@@ -186,7 +186,8 @@ class Plan:
         of_a_step = sum(window.nbytes for window in windows)
         self._capacity = max(1, min(MOST_STEPS, WINDOW_BYTES // max(of_a_step, 1)))
         rooms = [aligned(symbol.array.nbytes) for symbol in self._rooms]
-        check_memory(sum(rooms) + self._capacity * of_a_step + WORKSPACE_BYTES)
+        needed = sum(rooms) + self._capacity * of_a_step + WORKSPACE_BYTES
+        check_memory("a workspace", needed)
         memory, start = cupy.zeros(sum(rooms), dtype="uint8"), 0
         for symbol, size in zip(self._rooms, rooms, strict=True):
             room = symbol.array
@@ -226,7 +227,9 @@ class Plan:
         except Refused as reason:
             raise NotImplementedError(f"no CUDA kernel for {call.name}: {reason}") from reason
 
-    def _affine(self, workspace: Array, x: Array, weight: Array, bias: Array, z: Array) -> list[Any]:
+    def _affine(
+        self, workspace: Array, x: Array, weight: Array, bias: Array, z: Array
+    ) -> list[Any]:
         """The bias is added in the product where cuBLASLt can, else behind it."""
         try:
             return [self._product(workspace, x, weight, z, bias)]
