@@ -111,14 +111,17 @@ class Backend:
     def computing(self, precision: str, dtype: str) -> Backend:
         """The same place, where products of arrays of a dtype have this precision.
 
-        ``"auto"`` leaves everything as it is.
+        ``"auto"`` is the one that the place has already.
 
         Raises:
             ValueError: for a precision that there is not, or not here.
         """
         choose("precision", precision, PRECISIONS)
-        if precision in ("auto", dtype):
+        precision = self.precision if precision == "auto" else precision
+        if precision == "auto":
             return self
+        if precision == dtype:
+            return replace(self, precision="auto")
         if dtype != "float32" or precision == "float64":
             raise ValueError(
                 f'got precision="{precision}" with dtype="{dtype}", expected "{dtype}"; the '

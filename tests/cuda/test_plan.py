@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import mlpcore as mc
+from cublaslt import NEEDED
 from mlpcore import schedules, training
 from mlpcore.backend import kernels
 from mlpcore.backend.cuda import memory, plan, products
@@ -324,6 +325,16 @@ def test_a_workspace_is_refused_before_anything_is_allocated(
     monkeypatch.setattr(on_the_shim.xp, "empty", None)
     with pytest.raises(MemoryError, match=r"needs 33 MiB on gpu:0, .* 21 MiB, .* free of 64 MiB"):
         recorded_step(on_the_shim)
+
+
+def test_products_share_a_workspace_as_large_as_they_need(on_the_shim: Any) -> None:
+    step = recorded_step(on_the_shim)
+    found = {
+        id(launch.workspace): launch.workspace.nbytes
+        for launch in step._full._launches
+        if isinstance(launch, products.Product)
+    }
+    assert list(found.values()) == [NEEDED]
 
 
 def test_data_beyond_the_device_are_refused_before_they_are_copied(

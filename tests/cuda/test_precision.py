@@ -138,6 +138,9 @@ def test_the_backend_keeps_the_precision(standing_in: Any, monkeypatch: pytest.M
     for one in (net, net.copy(), net[1], net.to(net.backend, precision="bfloat16")):
         assert one.backend.precision == "bfloat16"
         assert one.backend.plan()._precision == "bfloat16"
+    assert net.to(net.backend, precision="float32").backend.precision == "auto"
+    with pytest.raises(ValueError, match='precision="bfloat16" with dtype="float64"'):
+        mc.MLP(SIZES, dtype="float64", backend=net.backend)
     assert "precision" not in net.configuration
     monkeypatch.setattr("mlpcore.backend.devices._gpu", lambda number: standing_in.backend)
     assert pickle.loads(pickle.dumps(net)).backend.precision == "bfloat16"
@@ -170,3 +173,21 @@ def test_what_is_cast_is_asked_for_too(standing_in: Any) -> None:
     mc.functions.affine(*map(recording.symbol, (x, weight, bias)))
     recording.finish()
     assert [room.dtype.name for room in recording._rooms] == ["float32", "uint16", "uint16"]
+
+
+@pytest.mark.filterwarnings("ignore:Stochastic Optimizer")
+def test_estimators_have_it_too(on_the_shim: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    estimators = pytest.importorskip("mlpcore.sklearn")
+    monkeypatch.setattr("mlpcore.backend.devices._gpu", lambda number: on_the_shim.backend)
+    settings = {"hidden_layer_sizes": [5], "batch_size": 4, "max_iter": 3, "random_state": 0}
+    found = [
+        estimators.MLPClassifier(backend=where, precision=precision, **settings).fit(X, LABELS)
+        for where, precision in (("gpu", "bfloat16"), ("cpu", "float32"))
+    ]
+    assert found[0].network_.backend.precision == "bfloat16"
+    assert found[0].network_.dtype == "float32"
+    apart = np.abs(found[0].predict_proba(X) - found[1].predict_proba(X))
+    assert 0 < np.max(apart) < 0.02
+    assert found[0].predict(X).shape == LABELS.shape
+    with pytest.raises(ValueError, match='precision="tf32" on cpu'):
+        estimators.MLPClassifier(backend="cpu", precision="tf32").fit(X, LABELS)
