@@ -103,11 +103,16 @@ def main(arguments: list[str] | None = None) -> None:
         for name, task in FITS.items():
             say(f"fits: {name} ...")
             found["fits"][name] = fits(task, min(rounds, task.rounds))
-    print(markdown(table_of_scores(found)), markdown(table_of_fits(found)), sep="\n\n")
+    print(*paragraphs(found), sep="\n\n")
     if options.output or not options.quick:
         path = options.output or RESULTS / f"estimators-{slug(facts)}.json"
         path.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
         say(f"written to {path}")
+
+
+def paragraphs(found: dict[str, Any]) -> list[str]:
+    """Both tables in Markdown."""
+    return [markdown(table_of_scores(found)), markdown(table_of_fits(found))]
 
 
 def scores(task: Task, seeds: int) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""``python -m bench.readme``: the newest results in the README, a table and one chart.
+"""``python -m bench.readme``: the newest results in the README, tables and one chart.
 
 Nothing there is typed: ``--check`` tells whether it is what the results say.
 """
@@ -7,14 +7,18 @@ from __future__ import annotations
 
 import argparse
 import hashlib
+import json
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+from . import estimators, sweeps
 from .charts import charts, svg
 from .results import Results, newest
 from .tables import markdown, slow_downs, steps
 
-MARKERS = "<!-- speed -->", "<!-- end -->"
+END = "<!-- end -->"
 CHART = "speed.svg"
 _BENCH = Path(__file__).resolve().parent
 
@@ -28,7 +32,9 @@ def main(arguments: list[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     results, chart = newest(options.results), options.results / CHART
     before = options.readme.read_text(encoding="utf-8")
-    after = insert(before, section(results, chart, options.readme.parent))
+    after = insert(before, "speed", section(results, chart, options.readme.parent))
+    for name, text in further(options.results, options.readme.parent):
+        after = insert(after, name, text)
     if options.check:
         drawn = chart.read_text(encoding="utf-8") if chart.exists() else ""
         if before != after or mark(results) not in drawn:
@@ -62,18 +68,43 @@ def section(results: Results, chart: Path, root: Path) -> str:
     return "\n\n".join(paragraphs)
 
 
-def insert(readme: str, text: str) -> str:
-    """Put ``text`` between the markers.
+def further(folder: Path, root: Path) -> Iterator[tuple[str, str]]:
+    """The names and texts of the sections whose results are there: sweeps, estimators."""
+    for name, module in (("sweeps", sweeps), ("estimators", estimators)):
+        path, found = latest(folder, module.FORMAT)
+        if path is None:
+            continue
+        facts = found["machine"]
+        paragraphs = [*module.paragraphs(found)]
+        picture = path.with_suffix(".png")
+        if picture.exists():
+            paragraphs.insert(0, f"![{name}]({picture.relative_to(root).as_posix()})")
+        paragraphs.append(
+            f"{facts['processor']}, {facts['cores']} cores; Python {facts['python']}; "
+            f"{found['date'][:10]}, commit {found['commit']}."
+        )
+        yield name, "\n\n".join(paragraphs)
+
+
+def latest(folder: Path, form: str) -> tuple[Path | None, dict[str, Any]]:
+    """The newest file of a format, and what it holds."""
+    files = ((path, json.loads(path.read_text(encoding="utf-8"))) for path in folder.glob("*.json"))
+    own = [(path, found) for path, found in files if found.get("format") == form]
+    return max(own, key=lambda pair: pair[1]["date"], default=(None, {}))
+
+
+def insert(readme: str, name: str, text: str) -> str:
+    """Put ``text`` between a section's markers.
 
     Raises:
         ValueError: where the markers are missing.
     """
-    start, end = MARKERS
+    start = f"<!-- {name} -->"
     head, found, tail = readme.partition(start)
-    _, closed, tail = tail.partition(end)
+    _, closed, tail = tail.partition(END)
     if not (found and closed):
-        raise ValueError(f"the README has no place for the results: add {start} and {end} to it")
-    return f"{head}{start}\n{text}\n{end}{tail}"
+        raise ValueError(f"the README has no place for the results: add {start} and {END} to it")
+    return f"{head}{start}\n{text}\n{END}{tail}"
 
 
 def mark(results: Results) -> str:

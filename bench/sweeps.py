@@ -56,8 +56,7 @@ def main(arguments: list[str] | None = None) -> None:
     for name, measure in MEASURES.items():
         say(f"{name} ...")
         found[name] = measure(seeds, rounds)
-    for line in report(found):
-        print(line)
+    print(*report(found), sep="\n")
     if options.output or not options.quick:
         path = options.output or RESULTS / f"sweeps-{slug(facts)}.json"
         path.write_text(json.dumps(found, indent=1) + "\n")
@@ -296,6 +295,11 @@ def report(found: dict[str, Any]) -> Iterator[str]:
             f"widths {first} and {second}, {pair['members of each']} of each: together "
             f"{pair['together']:.3g} s, apart {pair['apart']:.3g} s, planned {pair['chosen']}"
         )
+
+
+def paragraphs(found: dict[str, Any]) -> list[str]:
+    """The report in Markdown."""
+    return ["\n".join(f"- {line}" for line in report(found))]
 
 
 def picture(found: dict[str, Any], path: Path) -> None:

@@ -183,7 +183,7 @@ void Plan::Pace::note(bool ran_alone, bool trial, double seconds, double blocks)
     // What a trial confirms is tried again later and later.
     gap = prefer_alone() != preferred ? 1 : trial ? std::min(2 * gap, longest_gap) : gap;
     const double lost = blocks * (seconds / (prefer_alone() ? alone : together) - 1);
-    left = trial ? std::max(gap, (int)std::min(lost / price_of_trials, 1e6)) : left - 1;
+    left = trial ? std::max((double)gap, lost / price_of_trials) : left - blocks;
 }
 
 int64_t Plan::run_paced(int64_t first, int64_t last, std::atomic<bool>& out_of_range) {

@@ -36,7 +36,8 @@ class Plan {
     // processor, threads that meet at every barrier are slower than one alone.
     struct Pace {
         double together = 0, alone = 0;  // seconds a step, as last measured; 0: not yet
-        int left = 1, gap = 1;           // blocks until the next trial, and behind it
+        double left = 1;                 // blocks until the next trial
+        int gap = 1;                     // and behind it
         bool starts_alone = false;  // before both are measured
         bool prefer_alone() const {
             return together > 0 && alone > 0 ? alone < together : starts_alone;

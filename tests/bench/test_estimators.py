@@ -37,6 +37,10 @@ def test_a_run_from_end_to_end(
     assert fit["epochs"] == {"mlpcore": [5, 5], "scikit-learn": [5, 5]}
     assert all(second > 0 for own in fit["seconds"].values() for second in own)
     assert "batch_size=8" in capsys.readouterr().out
+    ((name, text),) = module("readme").further(tmp_path, tmp_path)
+    assert name == "estimators"
+    assert "| small |" in text
+    assert found["commit"] in text
 
 
 def test_targets_met_and_missed() -> None:

@@ -34,6 +34,7 @@ def test_section(results: Any, tmp_path: Path) -> None:
     assert written.endswith("\n<!-- end -->\nb\n")
     assert "| 4-3-2-2, batch 32 |" in written
     assert "with one other process busy" in written
+    assert not readme.latest(folder, "another")[1]
     (folder / "speed.svg").write_text("<svg/>", encoding="utf-8")
     with pytest.raises(SystemExit, match="does not show the newest results"):
         readme.main([*options, "--check"])

@@ -16,28 +16,9 @@ import pytest
 
 import mlpcore as mc
 from mlpcore import schedules, training
+from small_training import CLASSES, MEMBERS, ROWS, SIZE, STEPS, VALUES, X, Y, fit, network
 
 pytestmark = pytest.mark.filterwarnings("error")
-
-ROWS, FEATURES, CLASSES = 11, 4, 3
-SIZE, EPOCHS, STEPS = 4, 3, 3
-MEMBERS = 3
-
-X = np.random.default_rng(0).normal(size=(ROWS, FEATURES))
-Y = np.array([0, 1, 2, 1, 0, 2, 1, 1, 0, 2, 0])
-VALUES = np.random.default_rng(1).normal(size=(ROWS, CLASSES))
-
-
-def network(**arguments: Any) -> mc.MLP:
-    """A small network in float64."""
-    return mc.MLP([FEATURES, 6, 5, CLASSES], **({"dtype": "float64"} | arguments))
-
-
-def fit(net: mc.MLP, y: Any = Y, **arguments: Any) -> mc.History:
-    """A short training with a last, shorter batch in each epoch."""
-    defaults = {"batch_size": SIZE, "epochs": EPOCHS, "progress": False}
-    return net.fit(arguments.pop("X", X), y, **(defaults | arguments))
-
 
 #: A rate that jumps in the third epoch.
 JUMP = schedules.StepDecay(1e-3, factor=1e60, every=1.5)

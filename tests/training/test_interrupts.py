@@ -20,29 +20,11 @@ import pytest
 import mlpcore as mc
 from mlpcore import training
 from mlpcore.training.interrupts import Interrupts
+from small_training import CLASSES, EPOCHS, MEMBERS, ROWS, SIZE, X, Y, either, fit, network
 
 pytestmark = pytest.mark.filterwarnings("error")
 
-ROWS, FEATURES, CLASSES = 11, 4, 3
-SIZE, EPOCHS, STEPS = 4, 3, 3
 INTERRUPTS = int(os.environ.get("MLPCORE_TEST_INTERRUPTS", "5"))
-MEMBERS = 3
-
-X = np.random.default_rng(0).normal(size=(ROWS, FEATURES))
-Y = np.array([0, 1, 2, 1, 0, 2, 1, 1, 0, 2, 0])
-
-either = pytest.mark.parametrize("members", [None, MEMBERS], ids=["single", "stacked"])
-
-
-def network(**arguments: Any) -> mc.MLP:
-    """A small network in float64."""
-    return mc.MLP([FEATURES, 6, 5, CLASSES], **({"dtype": "float64"} | arguments))
-
-
-def fit(net: mc.MLP, y: Any = Y, **arguments: Any) -> mc.History:
-    """A short training with a last, shorter batch in each epoch."""
-    defaults = {"batch_size": SIZE, "epochs": EPOCHS, "progress": False}
-    return net.fit(arguments.pop("X", X), y, **(defaults | arguments))
 
 
 def test_an_interrupt_returns_the_history_so_far() -> None:

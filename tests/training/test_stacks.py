@@ -9,31 +9,9 @@ import pytest
 
 import mlpcore as mc
 from mlpcore import schedules
+from small_training import CLASSES, FEATURES, LOTTERY, MEMBERS, ROWS, VALUES, X, Y, fit, network
 
 pytestmark = pytest.mark.filterwarnings("error")
-
-ROWS, FEATURES, CLASSES = 11, 4, 3
-SIZE, EPOCHS, STEPS = 4, 3, 3
-MEMBERS = 3
-
-X = np.random.default_rng(0).normal(size=(ROWS, FEATURES))
-Y = np.array([0, 1, 2, 1, 0, 2, 1, 1, 0, 2, 0])
-VALUES = np.random.default_rng(1).normal(size=(ROWS, CLASSES))
-
-#: Validation rows whose labels are drawn by lot: what is learned soon hurts there.
-LOTTERY = (np.random.default_rng(8).normal(size=(ROWS, FEATURES)), np.roll(Y, 1))
-
-
-def network(**arguments: Any) -> mc.MLP:
-    """A small network in float64."""
-    return mc.MLP([FEATURES, 6, 5, CLASSES], **({"dtype": "float64"} | arguments))
-
-
-def fit(net: mc.MLP, y: Any = Y, **arguments: Any) -> mc.History:
-    """A short training with a last, shorter batch in each epoch."""
-    defaults = {"batch_size": SIZE, "epochs": EPOCHS, "progress": False}
-    return net.fit(arguments.pop("X", X), y, **(defaults | arguments))
-
 
 #: Hyperparameters that differ by member: arguments of the network, the optimizer, those of `fit`.
 STACKS: dict[str, tuple[dict[str, Any], Any, dict[str, Any]]] = {
