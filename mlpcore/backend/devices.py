@@ -18,6 +18,8 @@ from mlpcore.backend.plan import Plan
 #: So many weights, of all members together, are worth a GPU: below, a CPU is done with a step in
 #: the time that a GPU takes to start its kernels. An estimate; no device has been measured yet.
 WORTH_A_GPU = 1 << 15
+#: Before so many bytes are copied to a GPU, its free memory is asked for.
+LARGE = 1 << 20
 #: What the products of a step may multiply in.
 PRECISIONS = dict.fromkeys(("auto", "float32", "float64", "tf32", "bfloat16"))
 #: DLPack's number for the memory of a CUDA device.
@@ -46,7 +48,7 @@ class Backend:
         Raises:
             MemoryError: for an array of the host that a GPU cannot hold.
         """
-        if self._on_gpu and isinstance(values, np.ndarray):
+        if self._on_gpu and isinstance(values, np.ndarray) and values.nbytes >= LARGE:
             self._check_memory(values.size * np.dtype(dtype).itemsize)
         array = self.xp.asarray(values, dtype=getattr(self.xp, dtype), device=self.device)
         if self.xp is np and not array.flags.aligned:

@@ -113,8 +113,9 @@ class Plan:
             self._allocate_all(cupy)
             self._stream = cupy.cuda.Stream(non_blocking=True)
             self._stream.wait_event(cupy.cuda.get_current_stream().record())
+            # In the memory of the current stream, where the next plan can have it again.
+            scratch = cupy.empty(WORKSPACE_BYTES, dtype="uint8")
             with self._stream:
-                scratch = cupy.empty(WORKSPACE_BYTES, dtype="uint8")
                 launches = [launch for call in calls for launch in self._bound(call, scratch)]
                 self._share_workspace(launches, cupy)
                 launches += cuda.prepare("next_step", [], [self._clock.step], {}, self._clock)
