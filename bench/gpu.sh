@@ -2,7 +2,8 @@
 # Tests and benchmarks on an NVIDIA machine without internet, with the interpreter's own CuPy:
 #   WHEELS=folder bash bench/gpu.sh [options of mlpcore bench, such as --peers --full]
 # The interpreter has CuPy, scikit-build-core, nanobind, CMake and Ninja; WHEELS holds what it lacks, such as
-# array-api-compat. Results, tables and pictures go to bench/results, or to OUTPUT.
+# array-api-compat, and nvmath-python, without which steps are not captured: `mlpcore info` shows it first.
+# Results, tables and pictures go to bench/results, or to OUTPUT.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 python=${PYTHON:-python3}
@@ -13,6 +14,7 @@ trap 'rm -rf "$site"' EXIT
     . ${WHEELS:+"$WHEELS"/*.whl}
 export PYTHONPATH=$site
 
+"$python" -P "$site/bin/mlpcore" info
 failed=0
 "$python" -P -m pytest -m gpu || failed=$?
 "$python" -P "$site/bin/mlpcore" bench --output "${OUTPUT:-bench/results}" "$@"

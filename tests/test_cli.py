@@ -192,7 +192,9 @@ def test_info_tells_why_there_is_no_gpu(monkeypatch: pytest.MonkeyPatch) -> None
 
     monkeypatch.setattr(backends, "backend", no_gpu)
     assert backends.at_hand() == ["cpu"]
-    assert "the reason why" in run("info")
+    output = run("info")
+    assert "the reason why" in output
+    assert "cpu, there is no GPU" in output
 
 
 def test_every_gpu_is_listed(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -204,7 +206,9 @@ def test_every_gpu_is_listed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(backends, "backend", two_gpus)
     assert backends.at_hand() == ["cpu", "gpu:0", "gpu:1"]
     assert backends.why_no_gpu() == ""
-    assert "backend gpu:1" in run("info")
+    output = run("info")
+    assert "backend gpu:1" in output
+    assert "gpu:0 for networks of" in output
 
 
 def test_check() -> None:

@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 
 import mlpcore as mc
+from mlpcore.backend.devices import Backend
 from mlpcore.network import inference
 
 THREADS = 8
@@ -109,7 +110,7 @@ def test_the_interpreter_runs_on_meanwhile(
     members: int | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """While one thread predicts in one native call, another is never kept waiting for its end."""
-    monkeypatch.setattr(inference, "RECORDED_BYTES", 1 << 40)
+    monkeypatch.setattr(Backend, "cache_bytes", 1 << 40)
     net = mc.MLP([256, 512, 512, 10], members=members)
     if not net.backend.records:
         pytest.skip("there are no compiled kernels, and NumPy lets go of the interpreter by itself")

@@ -10,6 +10,7 @@ MLPCORE_BEGIN
 struct Operand {
     char* data;             // null: absent
     int64_t member_stride;  // bytes; 0: all members share it
+    int64_t step_stride;    // bytes from one step of a plan to the next; 0: all steps share it
 };
 
 // A parameter: a number, or read from memory for each member, so that a captured graph sees it
@@ -18,12 +19,13 @@ struct Setting {
     enum Kind : int64_t { real, integer, integer_as_real };
     Value fixed;
     const char* data;  // null: fixed
-    int64_t member_stride;
+    int64_t member_stride, step_stride;
     Kind kind;
 
-    MLPCORE_DEVICE Value at(int64_t member) const {
+    MLPCORE_DEVICE Value at(int64_t member, const int64_t* step) const {
         if (!data) return fixed;
-        Value value = *(const Value*)(data + member * member_stride);
+        const int64_t offset = step_stride ? *step * step_stride : 0;
+        Value value = *(const Value*)(data + member * member_stride + offset);
         if (kind == integer_as_real) value.real = (double)(int64_t)value.integer;
         return value;
     }
@@ -36,15 +38,19 @@ struct Call {
     int64_t parts;  // into which a reduction is cut; their results lie in scratch
     int64_t team;   // lanes that share a row
     int64_t members;
+    const int64_t* step;  // the number of the step, where anything is stepped
+    const int64_t* live;  // for each member whether it may be changed; null: every one may
 
     template <class T>
     MLPCORE_DEVICE T* array(int i, int64_t member) const {
-        char* data = operands[i].data;
-        return (T*)(data ? data + member * operands[i].member_stride : data);
+        const Operand& own = operands[i];
+        if (!own.data) return nullptr;
+        const int64_t offset = own.step_stride ? *step * own.step_stride : 0;
+        return (T*)(own.data + member * own.member_stride + offset);
     }
 };
 
-static_assert(sizeof(Call) == 69 * 8, "mlpcore/backend/cuda packs 69 words");
+static_assert(sizeof(Call) == 93 * 8, "mlpcore/backend/cuda packs 93 words");
 
 // The settings of one member, as the functions of kernels/include take them.
 template <int N>
@@ -52,7 +58,7 @@ struct Values {
     Value value[N];
     MLPCORE_DEVICE Values(const Call& call, int64_t member) {
         MLPCORE_UNROLL
-        for (int i = 0; i < N; ++i) value[i] = call.settings[i].at(member);
+        for (int i = 0; i < N; ++i) value[i] = call.settings[i].at(member, call.step);
     }
     MLPCORE_DEVICE operator const Value*() const { return value; }
 };
@@ -60,7 +66,8 @@ struct Values {
 // Members lie along the grid's second axis.
 template <class F>
 MLPCORE_DEVICE void each_member(const Call& call, F run) {
-    for (int64_t member = blockIdx.y; member < call.members; member += gridDim.y) run(member);
+    for (int64_t member = blockIdx.y; member < call.members; member += gridDim.y)
+        if (!call.live || call.live[member]) run(member);
 }
 
 MLPCORE_END

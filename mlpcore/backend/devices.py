@@ -3,15 +3,27 @@
 from __future__ import annotations
 
 import importlib
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from mlpcore.backend import kernels
 from mlpcore.backend.memory import aligned_zeros, to_numpy
+from mlpcore.backend.names import choose
 from mlpcore.backend.namespaces import Array, Namespace, namespace
 from mlpcore.backend.plan import Plan
+
+#: So many weights, of all members together, are worth a GPU: below, a CPU is done with a step in
+#: the time that a GPU takes to start its kernels. An estimate; no device has been measured yet.
+WORTH_A_GPU = 1 << 15
+#: Before so many bytes are copied to a GPU, its free memory is asked for.
+LARGE = 1 << 20
+#: What the products of a step may multiply in.
+PRECISIONS = dict.fromkeys(("auto", "float32", "float64", "tf32", "bfloat16"))
+#: DLPack's number for the memory of a CUDA device.
+_CUDA = 2
 
 
 @dataclass(frozen=True)
@@ -22,14 +34,22 @@ class Backend:
         name: ``"cpu"``, ``"gpu:0"``, or the name of another array library.
         xp: the namespace.
         device: the namespace's device, or ``None`` for its default.
+        precision: what recorded products multiply in; ``"auto"`` is the dtype of their arrays.
     """
 
     name: str
     xp: Namespace
     device: Any = None
+    precision: str = "auto"
 
     def asarray(self, values: Any, dtype: str) -> Array:
-        """``values`` as an array of this backend; no copy where none is needed."""
+        """``values`` as an array of this backend; no copy where none is needed.
+
+        Raises:
+            MemoryError: for an array of the host that a GPU cannot hold.
+        """
+        if self._on_gpu and isinstance(values, np.ndarray) and values.nbytes >= LARGE:
+            self._check_memory(values.size * np.dtype(dtype).itemsize)
         array = self.xp.asarray(values, dtype=getattr(self.xp, dtype), device=self.device)
         if self.xp is np and not array.flags.aligned:
             # Memory that came over a network or out of a file; kernels take no such address.
@@ -40,6 +60,21 @@ class Backend:
         """Whether ``values`` is an array that this backend's library has and NumPy has not."""
         follows = hasattr(values, "__array_namespace__")
         return follows and self.xp is not np and namespace(values) is self.xp
+
+    def adopted(self, values: Any) -> Any:
+        """Another library's array on a CUDA device as one of this GPU, by DLPack without a copy.
+
+        Anything else is returned as it is.
+        """
+        return self.xp.from_dlpack(values) if self._shares(values) else values
+
+    def returned(self, result: Array, given: Any) -> Array:
+        """A result in the kind of what was ``given``: NumPy's where a GPU got it from the host."""
+        if not self._on_gpu or self.holds(given):
+            return result
+        if self._shares(given):
+            return namespace(given).from_dlpack(result)
+        return to_numpy(result)
 
     def zeros(self, shape: tuple[int, ...], dtype: str) -> Array:
         """Zeros that start on a cache line."""
@@ -57,7 +92,9 @@ class Backend:
 
     def __reduce__(self) -> Any:
         known = self.name.partition(":")[0] in ("cpu", "gpu")
-        return (backend, (self.name,)) if known else (_of_module, (self.xp.__name__,))
+        if not known:
+            return _of_module, (self.xp.__name__,)
+        return _of_name, (self.name, self.precision)
 
     @property
     def description(self) -> str:
@@ -67,28 +104,83 @@ class Backend:
         import cupy
 
         facts = cupy.cuda.runtime.getDeviceProperties(self.device.id)
+        steps = "steps as CUDA graphs" if self.records else "steps call by call"
         return (
             f"{facts['name'].decode()}, {facts['totalGlobalMem'] >> 20} MiB, compute capability "
-            f"{facts['major']}.{facts['minor']}"
+            f"{facts['major']}.{facts['minor']}, {steps}"
         )
+
+    def computing(self, precision: str, dtype: str) -> Backend:
+        """The same place, where products of arrays of a dtype have this precision.
+
+        ``"auto"`` is the one that the place has already.
+
+        Raises:
+            ValueError: for a precision that there is not, or not here.
+        """
+        choose("precision", precision, PRECISIONS)
+        precision = self.precision if precision == "auto" else precision
+        if precision == "auto":
+            return self
+        if precision == dtype:
+            return replace(self, precision="auto")
+        if dtype != "float32" or precision == "float64":
+            raise ValueError(
+                f'got precision="{precision}" with dtype="{dtype}", expected "{dtype}"; the '
+                'products of dtype="float32" alone may be in "tf32" or "bfloat16"'
+            )
+        if not (self._on_gpu and self.records):
+            raise ValueError(
+                f'got precision="{precision}" on {self.name}, expected "{dtype}": only a GPU\'s '
+                "recorded steps multiply in other types than their arrays have"
+            )
+        return replace(self, precision=precision)
+
+    @property
+    def cache_bytes(self) -> int:
+        """What fits a cache near those who compute: a core of the CPU, or all of a GPU."""
+        return 1 << (25 if self._on_gpu else 22)
 
     @property
     def records(self) -> bool:
         """Whether a step can be recorded here: there are kernels to replay it."""
-        return self.xp is np and kernels.native() is not None
+        if self.xp is np:
+            return kernels.native() is not None
+        return self._on_gpu and _captures()
 
     def plan(self) -> Any:
         """An empty plan, to record a step into."""
-        return Plan()
+        if not self._on_gpu:
+            return Plan()
+        from mlpcore.backend.cuda.plan import Plan as CudaPlan
+
+        return CudaPlan(self.device, self.precision)
+
+    @property
+    def _on_gpu(self) -> bool:
+        return self.name.startswith("gpu:")
+
+    def _check_memory(self, needed: int) -> None:
+        from mlpcore.backend.cuda.memory import check_memory
+
+        with self.device:
+            check_memory("an array", needed)
+
+    def _shares(self, values: Any) -> bool:
+        if not self._on_gpu or self.holds(values) or not hasattr(values, "__dlpack_device__"):
+            return False
+        return bool(values.__dlpack_device__()[0] == _CUDA)
 
 
-def backend(name: str | Backend | Namespace = "cpu") -> Backend:
+def backend(name: str | Backend | Namespace = "cpu", *, weights: float = math.inf) -> Backend:
     """Look a backend up.
 
     Args:
         name: ``"cpu"`` (NumPy), ``"gpu"`` or ``"gpu:1"`` (CuPy), ``"auto"`` (the GPU where there is
-            one), or the namespace of any other array library, which then runs the plain bodies;
-            a `Backend` is returned as it is.
+            one and the work is worth it), or the namespace of any other array library, which then
+            runs the plain bodies; a `Backend` is returned as it is. A GPU named becomes the current
+            device of the thread, as `cupy.cuda.Device.use` makes it.
+        weights: how many a network has, all members together, for ``"auto"`` to decide by.
 
     Raises:
         ValueError: for an unknown name.
@@ -105,13 +197,24 @@ def backend(name: str | Backend | Namespace = "cpu") -> Backend:
     if name == "cpu":
         return Backend("cpu", np)
     if name == "auto":
-        return _automatic()
+        return _automatic() if weights >= WORTH_A_GPU else Backend("cpu", np)
     kind, _, number = name.partition(":")
     if kind == "gpu" and (number.isdecimal() or not number):
         return _gpu(int(number or 0))
     raise ValueError(
         f'got backend={name!r}, expected "cpu", "gpu", "gpu:N" (N a device number) or "auto"'
     )
+
+
+def _captures() -> bool:
+    """Whether there is all that a CUDA graph of a step needs."""
+    from mlpcore.backend.cuda import products
+
+    return products.available() and not kernels.switched_off()
+
+
+def _of_name(name: str, precision: str) -> Backend:
+    return replace(backend(name), precision=precision)
 
 
 def _of_module(name: str) -> Backend:
@@ -134,7 +237,9 @@ def _gpu(number: int) -> Backend:
             f'got backend="gpu:{number}" but CuPy sees {count} CUDA devices; check the driver with '
             'nvidia-smi, name a device that is there, or use backend="cpu"'
         )
-    return Backend(f"gpu:{number}", xp, cupy.cuda.Device(number))
+    device = cupy.cuda.Device(number)
+    device.use()
+    return Backend(f"gpu:{number}", xp, device)
 
 
 def _automatic() -> Backend:

@@ -14,6 +14,7 @@ from rich.text import Text
 import mlpcore
 from mlpcore.backend import kernels
 from mlpcore.backend.at_hand import at_hand, description, why_no_gpu
+from mlpcore.backend.devices import WORTH_A_GPU
 from mlpcore.backend.extras import version
 
 #: The packages that matter; those after the first two are optional.
@@ -29,6 +30,7 @@ PACKAGES = (
     "matplotlib",
     "tqdm",
     *(f"cupy-cuda{version}x" for version in (12, 13)),
+    "nvmath-python",
 )
 
 
@@ -48,11 +50,19 @@ def facts() -> Iterator[tuple[str, str]]:
     yield "python", f"{platform.python_version()} on {platform.platform()}"
     for package in PACKAGES:
         yield package, version(package) or "not installed"
-    for name in at_hand():
+    names = at_hand()
+    for name in names:
         yield f"backend {name}", description(name)
     reason = why_no_gpu()
     if reason:
         yield "backend gpu", reason
+    yield "backend auto", _chosen_by_auto(names)
     yield from kernels.status().items()
     blas = np.show_config(mode="dicts")["Build Dependencies"]["blas"]
     yield "NumPy's BLAS", f"{blas['name']} {blas['version']}"
+
+
+def _chosen_by_auto(names: list[str]) -> str:
+    if not names[1:]:
+        return "cpu, there is no GPU"
+    return f"{names[1]} for networks of {WORTH_A_GPU} weights or more, for smaller ones cpu"

@@ -36,6 +36,7 @@ def readable(name: str, values: Any, backend: Backend) -> Array:
     Raises:
         TypeError: for anything else.
     """
+    values = backend.adopted(values)
     if not backend.holds(values):
         return host_numbers(name, values)
     if not backend.xp.isdtype(values.dtype, ("bool", "integral", "real floating")):

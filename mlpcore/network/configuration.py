@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
+from itertools import pairwise
 from typing import Any, Self
 
 import numpy as np
@@ -75,6 +76,12 @@ class Configuration:
     def depth(self) -> int:
         """How many affine layers there are."""
         return len(self.sizes) - 1
+
+    @property
+    def weights(self) -> int:
+        """How many numbers the weight matrices hold, all members together."""
+        sizes = widest(self.sizes)
+        return (self.members or 1) * sum(a * b for a, b in pairwise(sizes))
 
     @property
     def kinds(self) -> list[np.ndarray]:

@@ -39,6 +39,7 @@ class Holding:
         members: int | None = None,
         dtype: str = "float32",
         backend: Any = "cpu",
+        precision: str = "auto",
         seed: Any = 0,
     ):
         settings = Configuration(
@@ -55,7 +56,8 @@ class Holding:
             dtype=dtype,
             seed=seed,
         )
-        self._build(settings, find_backend(backend))
+        found = find_backend(backend, weights=settings.weights)
+        self._build(settings, found.computing(precision, settings.dtype))
         self._own(*initial_values(settings, self.structure))
 
     @classmethod
@@ -128,7 +130,8 @@ class Holding:
         (4, (8, 5), 3)
         """
         given = list(networks)
-        backends = {network.backend.name: network.backend for network in given}
+        places = [network.backend for network in given]
+        backends = {(place.name, place.precision): place for place in places}
         if len(backends) != 1:
             raise ValueError(
                 f"got networks on {len(backends)} backends, expected at least one network, and all "
@@ -198,7 +201,7 @@ class Holding:
 
     @property
     def configuration(self) -> dict[str, Any]:
-        """The constructor's arguments, all but the backend, as JSON can hold them."""
+        """The constructor's arguments but for the backend and the precision, as JSON holds them."""
         return self.settings.as_json()
 
     @property
@@ -242,9 +245,10 @@ class Holding:
                     f"there; the widths are {self.sizes[1:-1]}"
                 )
 
-    def to(self, backend: Any) -> Self:
-        """The same network on another backend, its values copied."""
-        return self._of(self.settings, find_backend(backend), self._host_values())
+    def to(self, backend: Any, *, precision: str = "auto") -> Self:
+        """The same network on another backend, its values copied; ``precision`` as in `MLP`."""
+        place = find_backend(backend, weights=self.settings.weights)
+        return self._of(self.settings, place.computing(precision, self.dtype), self._host_values())
 
     def copy(self) -> Self:
         """An independent network with the same values."""

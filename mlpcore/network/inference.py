@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 #: Bytes of activations that a piece of a long input may take.
 PIECE_BYTES = 1 << 26
-#: The same for a recorded pass, so that they stay in a near cache; for each of so many members.
-RECORDED_BYTES, SHARING = 1 << 22, 8
+#: Of so many members, each may fill a near cache with those of a recorded pass.
+SHARING = 8
 #: With fewer rows than this, reading the weights takes longer than the products.
 FEW_ROWS = 256
 #: The lengths of recorded pieces: few, and each at most half as long again as the one before.
@@ -66,7 +66,8 @@ class RecordedInference(Inference):
 
     def __init__(self, network: Network):
         row, shares = _bytes_of_a_row(network), min(network.members or 1, SHARING)
-        rows = max(RECORDED_BYTES * shares // row, min(FEW_ROWS, PIECE_BYTES // row), 1)
+        near = network.backend.cache_bytes * shares
+        rows = max(near // row, min(FEW_ROWS, PIECE_BYTES // row), 1)
         self.most = LENGTHS[bisect_right(LENGTHS, rows) - 1]
         self._idle: dict[Any, list[RecordedPass]] = {}
 
@@ -96,19 +97,20 @@ class RecordedPass:
         plan = network.backend.plan()
         self._x = network.backend.zeros((*lead, rows, network.sizes[0]), network.dtype)
         views = plan.symbols(network.values.views), plan.symbols(network.statistics.views)
-        self._y = _outputs(network, plan.symbol(self._x), *views, link).array
+        outputs = _outputs(network, plan.symbol(self._x), *views, link)
         plan.finish()
-        self._plan = plan
+        self._plan, self._y = plan, outputs.array
 
     def read(self, network: Network, x: Array, first: int) -> None:
         """Take rows in, converted and checked; the first of them is row ``first`` of all."""
         place = self._x[..., : x.shape[-2], :]
         backend, dtype = network.backend, network.dtype
-        if x.dtype == place.dtype:
+        own = isinstance(x, type(place))
+        if own and x.dtype == place.dtype:
             place[...] = x
         else:
             with np.errstate(over="ignore"):
-                place[...] = x if isinstance(x, np.ndarray) else backend.asarray(x, dtype)
+                place[...] = x if own else backend.asarray(x, dtype)
         check_finite("X", place, backend, dtype, first=first)
 
     def run(self) -> Array:

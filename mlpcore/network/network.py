@@ -82,7 +82,8 @@ class Network(Holding):
         """The output activations: probabilities or values, ``(..., n, n_out)``.
 
         A long input is converted and computed piece by piece, in bounded memory beside the output.
-        Any number of threads may predict with one network while nobody changes it.
+        Any number of threads may predict with one network while nobody changes it. A network on a
+        GPU gives back the kind of array that it got: NumPy's for the host's numbers.
 
         Args:
             X: features ``(n, n_features)``; for a stack also ``(E, n, n_features)``.
@@ -191,7 +192,7 @@ class Network(Holding):
         x = inputs.readable_features(X, self.sizes[0], self.members, self.backend)
         outputs = self.infer(x, link=link, reduce=reduce)
         inputs.check_outputs(outputs, self.backend, self.dtype)
-        return outputs
+        return self.backend.returned(outputs, X)
 
 
 def _checked(settings: dict[str, Any]) -> dict[str, Any]:

@@ -216,6 +216,7 @@ class BaseMLP(Parameters):
             dropout=self.dropout,
             dtype="float32" if single else "float64",
             backend=backend_for(x, self.backend),
+            precision=self.precision,
             seed=seed,
             **settings,
         )
@@ -258,9 +259,9 @@ class BaseMLP(Parameters):
     def _dtypes(self, X: Any) -> list[Any]:
         """What ``X`` may be; the first is taken where it is something else."""
         xp = Home.of(X).xp
-        return (
-            [xp.float64, xp.float32] if self.precision == "auto" else [getattr(xp, self.precision)]
-        )
+        if self.precision == "auto":
+            return [xp.float64, xp.float32]
+        return [xp.float64 if self.precision == "float64" else xp.float32]
 
     def _split(
         self, examples: Examples, X: Any, y: Any, random: np.random.RandomState

@@ -11,6 +11,7 @@ import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.utils._param_validation import Interval, Options, StrOptions
 
+from mlpcore.backend.devices import PRECISIONS
 from mlpcore.training import Callback
 from mlpcore.training.progress import Progress
 
@@ -81,7 +82,7 @@ class Parameters(BaseEstimator):
         "epsilon": [_POSITIVE],
         "n_iter_no_change": [_POSITIVE_INTEGER, Options(Real, {np.inf})],
         "max_fun": [_POSITIVE_INTEGER],
-        "precision": [StrOptions({"auto", "float32", "float64"})],
+        "precision": [StrOptions(set(PRECISIONS))],
         "initializer": [str, None],
         "normalization": [StrOptions({"batch", "layer"}), None],
         "weight_decay": [_NOT_NEGATIVE],

@@ -173,8 +173,7 @@ class RecordedStep(Step):
         self._full = self._record(batches.size)
         self._last = self._record(batches.last) if batches.last else None
         self._kept = [array for array in buffers.values if array.shape[-1]]
-        shape = (1 + len(self._kept), *self.gradient.shape[:-1])
-        self._norms = np.zeros(shape, dtype=self.gradient.dtype)
+        self._norms = np.zeros(())  # of the gradient, and of all that has to stay finite
         self._everyone = np.ones(buffers.network.members or 1, dtype=bool)
         self._measure = self._record_norms()
 
@@ -193,7 +192,8 @@ class RecordedStep(Step):
 
     def finite(self) -> np.ndarray:
         """For each member whether all its parameters and statistics are finite numbers."""
-        self._measure.run(0, 1, self._everyone)
+        self._measure.run(0, 1)
+        self._norms = self.buffers.network.backend.to_numpy(self._measured)
         finite = np.isfinite(self._norms[1:])
         # A norm of finite numbers may overflow; only then is it worth a look at each of them.
         return self._everyone if np.count_nonzero(finite) == finite.size else self.buffers.finite()
@@ -203,11 +203,13 @@ class RecordedStep(Step):
         return self._norms[0]
 
     def _record_norms(self) -> Any:
-        """The norms of the gradient, and of all that has to stay finite."""
-        plan = self.buffers.network.backend.plan()
+        network = self.buffers.network
+        plan = network.backend.plan()
+        shape = (1 + len(self._kept), *self.gradient.shape[:-1])
+        self._measured = network.backend.zeros(shape, network.dtype)
         for place, array in enumerate((self.gradient, *self._kept)):
             symbol = plan.symbol(array)
-            gradient_norm(symbol, symbol, None, out=plan.symbol(self._norms[place, ...]))
+            gradient_norm(symbol, symbol, None, out=plan.symbol(self._measured[place, ...]))
         plan.finish()
         return plan
 

@@ -6,13 +6,16 @@ from typing import Any
 
 import numpy as np
 
-from mlpcore.backend.devices import Backend
+from mlpcore.backend.devices import backend
 from mlpcore.backend.random import permutation
 from mlpcore.training.batches import Batches
 from mlpcore.training.buffers import Buffers
 from mlpcore.training.data import Data
 from mlpcore.training.schedules import Constant
 from mlpcore.training.state import State
+
+#: Where a timetable lies, wherever the network does; a device's plan copies what many steps need.
+HOST = backend("cpu")
 
 
 class Timetable:
@@ -52,8 +55,7 @@ class Timetable:
             if len(once.seeds) < len(self.order):
                 self._once, self._alike = once, alike
         self._epoch = np.zeros((), dtype=np.int64)
-        self._everyone = np.ones(network.members or 1, dtype=bool)
-        self._shuffler = self._record(network.backend) if recorded and shuffle else None
+        self._shuffler = self._record() if recorded and shuffle and HOST.records else None
         self.rates = np.zeros((batches.steps, *stack))
         self._constant = isinstance(optimizer.schedule, Constant)
         if self._constant:
@@ -91,7 +93,7 @@ class Timetable:
                 permutation(self._rows, epoch=epoch, out=self.order, **self._identity.keys)
             else:
                 self._epoch[...] = epoch
-                self._shuffler.run(0, 1, self._everyone)
+                self._shuffler.run(0, 1)
             return
         shape = (len(self._once.seeds), self._batches.rows)
         numbers = np.ascontiguousarray(np.broadcast_to(np.arange(shape[1]), shape))
@@ -99,8 +101,8 @@ class Timetable:
         for rows, alike, order in zip(self._rows, self._alike, self.order):
             np.take(rows, shuffled[alike], out=order, mode="clip")  # unchecked, so unbuffered
 
-    def _record(self, backend: Backend) -> Any:
-        plan = backend.plan()
+    def _record(self) -> Any:
+        plan = HOST.plan()
         rows, order, epoch = map(plan.symbol, (self._rows, self.order, self._epoch))
         permutation(rows, epoch=epoch, out=order, **self._identity.keys)
         plan.finish()

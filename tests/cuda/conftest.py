@@ -17,13 +17,17 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mlpcore.backend import cuda
-from mlpcore.backend.cuda import sources
+import streams
+from cublaslt import CublasLt
+from mlpcore.backend import cuda, memory, namespaces
+from mlpcore.backend.cuda import products, sources
+from mlpcore.backend.devices import Backend, backend
 from mlpcore.backend.dispatch import Primitive
 
 HERE = Path(__file__).parent
 #: Few, so that the grids of the tests are smaller than the work and each thread goes round.
 PROCESSORS = 1
+BYTES = np.dtype(np.uint8)
 
 
 class Array(np.ndarray):
@@ -37,11 +41,48 @@ class Array(np.ndarray):
     def device(self) -> Any:
         return Device()
 
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **settings: Any) -> Any:
+        return _own(getattr(ufunc, method)(*_of_device(inputs), **_of_device(settings)))
+
+    def __array_function__(self, function: Any, types: Any, inputs: Any, settings: Any) -> Any:
+        return _own(function(*_of_device(inputs), **_of_device(settings)))
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        _of_device(value)
+        super().__setitem__(key, value)
+
     def get(self) -> np.ndarray:
-        return np.asarray(self)
+        self._copied()
+        return np.array(self, subok=False)
+
+    def set(self, values: np.ndarray) -> None:
+        self._copied()
+        assert type(values) is np.ndarray
+        assert (values.dtype, values.shape) == (self.dtype, self.shape)
+        self.view(np.ndarray)[...] = values
+
+    def _copied(self) -> None:
+        stream = streams.Stream.current[-1]
+        assert stream.captured is None, "no copy to or from the host can be captured"
 
 
 Array.__module__ = "cupy"
+
+
+def _of_device(values: Any) -> Any:
+    """Arrays as NumPy's own, for NumPy to compute with; CuPy takes none of the host."""
+    assert type(values) is not np.ndarray, "CuPy takes no NumPy arrays"
+    if isinstance(values, (tuple, list)):
+        return type(values)(map(_of_device, values))
+    if isinstance(values, dict):
+        return {name: _of_device(value) for name, value in values.items()}
+    return values.view(np.ndarray) if isinstance(values, Array) else values
+
+
+def _own(result: Any) -> Any:
+    if isinstance(result, (tuple, list)):
+        return type(result)(map(_own, result))
+    return np.asarray(result).view(Array)
 
 
 class BFloats(Array):
@@ -74,7 +115,7 @@ class Compiled:
             self.libraries = dict(zip(storages, built))
 
     def _build(self, folder: Path, storage: str) -> ctypes.CDLL:
-        files = ["gather"] if storage == "i64" else sources.files()
+        files = ["gather", "plan"] if storage == "i64" else sources.files()
         unit = folder / f"{storage}.cpp"
         unit.write_text(
             "\n".join(
@@ -108,10 +149,14 @@ class Cupy:
 
     Attributes:
         launched: the kernels that ran on the stand-in.
+        backend: for networks.
+        blas: the stand-in of cuBLASLt.
     """
 
     xp: Any
     launched: list[Any]
+    backend: Any
+    blas: CublasLt | None = None
 
     def array(self, values: Any, dtype: Any = None) -> Any:
         return None if values is None else self.xp.asarray(values, dtype=dtype)
@@ -145,29 +190,81 @@ def standing_in(monkeypatch: pytest.MonkeyPatch) -> Iterator[Cupy]:
     launched: list[Any] = []
     module: Any = types.ModuleType("cupy")
     module.ndarray = Array
-    module.empty = lambda shape, dtype: np.empty(shape, dtype).view(Array)
+    module.empty = allocate
+    module.zeros = allocate
     module.asarray = lambda values, dtype=None: (
         values if isinstance(values, Array) else np.asarray(values, dtype).view(Array)
     )
-    module.cuda = types.SimpleNamespace(Device=Device)
+    module.get_default_memory_pool = lambda: types.SimpleNamespace(free_bytes=lambda: 1 << 20)
+    module.cuda = types.SimpleNamespace(
+        Device=Device,
+        Stream=streams.Stream,
+        Event=streams.Event,
+        get_current_stream=lambda: streams.Stream.current[-1],
+        get_elapsed_time=lambda start, end: end.time - start.time,
+        runtime=types.SimpleNamespace(memGetInfo=lambda: (4 << 30, 8 << 30)),
+    )
     module.launch = lambda *launch: launched.append(launch)
+    blas = CublasLt(streams.Stream.enqueue)
+    for name, part in blas.modules().items():
+        monkeypatch.setitem(sys.modules, name, part)
 
     class RawModule:
         def __init__(self, *, code: str, options: tuple[str, ...]):
             self.code, self.options = code, options
 
         def get_function(self, name: str) -> Callable[..., None]:
-            return lambda *launch: module.launch(name, *launch)
+            def enqueue(*launch: Any) -> None:
+                stream = module.cuda.get_current_stream()
+                streams.Stream.enqueue(stream.ptr, lambda: module.launch(name, *launch))
+
+            return enqueue
 
     module.RawModule = RawModule
     monkeypatch.setitem(sys.modules, "cupy", module)
+    namespace = Namespace()
+    monkeypatch.setitem(namespaces._namespaces, Array, namespace)
     _forget()
-    yield Cupy(module, launched)
+    yield Cupy(module, launched, Backend("gpu:0", namespace, Device()), blas)
     _forget()
+
+
+def allocate(shape: Any, dtype: Any) -> Array:
+    """Memory that starts where CuPy's would."""
+    room = memory.aligned_zeros((int(np.prod(shape)) * np.dtype(dtype).itemsize + 256,), BYTES)
+    start = -room.ctypes.data % 256
+    return room[start : len(room) - 256 + start].view(dtype).reshape(shape).view(Array)
+
+
+class Namespace:
+    """array-api-compat's namespace of the stand-in."""
+
+    __name__ = "cupy"
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(np, name)
+
+    @staticmethod
+    def asarray(values: Any, dtype: Any = None, device: Any = None, copy: Any = None) -> Array:
+        if isinstance(values, Array) and dtype in (None, values.dtype):
+            return values.copy() if copy else values
+        return np.array(values, dtype).view(Array)
+
+    @staticmethod
+    def zeros(shape: Any, dtype: Any, device: Any) -> Array:
+        return allocate(shape, dtype)
+
+    empty = zeros
+
+    @staticmethod
+    def arange(*arguments: Any, device: Any = None, **settings: Any) -> Array:
+        return np.arange(*arguments, **settings).view(Array)
 
 
 def _forget() -> None:
-    for cached in (cuda._kernel, cuda._module, cuda._processors):
+    streams.forget()
+    products._chosen.clear()
+    for cached in (cuda._kernel, cuda._module, cuda._processors, products._handle):
         cached.cache_clear()
 
 
@@ -199,7 +296,7 @@ def device() -> Cupy:
         pytest.skip(reason)
     import cupy
 
-    return Cupy(cupy, [])
+    return Cupy(cupy, [], backend("gpu"))
 
 
 DEVICE = [] if _why_no_device() else [pytest.param("device", marks=pytest.mark.gpu)]

@@ -103,7 +103,8 @@ def jobs() -> Iterator[Job]:
     """
     alone = {"activations": "gelu_tanh, GeluTanh", "updates": "adam, Adam"}
     for architecture in ARCHITECTURES:
-        yield Job("gather", "i64", architecture)
+        for file in ("gather", "plan"):
+            yield Job(file, "i64", architecture)
         for file in sources.files():
             for storage in STORAGES:
                 if EVERYTHING or storage == "f32":

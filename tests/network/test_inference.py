@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 import mlpcore as mc
+from mlpcore.backend.devices import Backend
 from mlpcore.network import inference
 from mlpcore.network.inference import FunctionalInference, Inference, RecordedInference
 from networks import either, scrambled
@@ -38,7 +39,7 @@ def short_pieces(monkeypatch: pytest.MonkeyPatch, net: mc.MLP, length: int) -> N
     size = inference._bytes_of_a_row(net) * length
     shares = min(net.members or 1, inference.SHARING)
     monkeypatch.setattr(inference, "PIECE_BYTES", size)
-    monkeypatch.setattr(inference, "RECORDED_BYTES", -(-size // shares))
+    monkeypatch.setattr(Backend, "cache_bytes", -(-size // shares))
     monkeypatch.setattr(inference, "FEW_ROWS", 1)
 
 
@@ -161,7 +162,7 @@ def test_memory_is_bounded(
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
-    most = 2 * (inference.RECORDED_BYTES * min(members or 1, inference.SHARING))
+    most = 2 * (net.backend.cache_bytes * min(members or 1, inference.SHARING))
     assert peak - outputs.nbytes < most < X.nbytes
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import mlpcore as mc
+from mlpcore.backend.devices import Backend
 from mlpcore.network.heads import HEADS
 from networks import (
     LABELS,
@@ -119,7 +120,7 @@ def test_an_ensemble_of_one_has_no_spread() -> None:
 def test_an_ensemble_takes_bounded_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     """The predictions of 200 members are reduced piece by piece, never all there at once."""
     monkeypatch.setattr("mlpcore.network.inference.PIECE_BYTES", 1 << 20)
-    monkeypatch.setattr("mlpcore.network.inference.RECORDED_BYTES", 1 << 17)
+    monkeypatch.setattr(Backend, "cache_bytes", 1 << 17)
     net = mc.MLP([2, 4, 8], members=200)
     X = np.zeros((20_000, 2), dtype=np.float32)
     tracemalloc.start()

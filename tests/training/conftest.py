@@ -131,8 +131,9 @@ class Tape:
         assert self.finished
         if active is None:
             # Nobody rests; how many there are is seen in what the calls write.
-            lengths = [place.array.shape[0] for _, _, places, _ in self.calls for place in places]
-            active = np.ones(max(lengths) if self.stacked else 1, dtype=bool)
+            written = [place.array for _, _, places, _ in self.calls for place in places]
+            members = max(array.shape[0] for array in written) if self.stacked else 1
+            active = np.ones(members, dtype=bool)
         active = active.copy()
         stopped = np.full(active.shape, -1)
         for step in range(first, last):

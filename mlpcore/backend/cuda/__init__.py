@@ -6,7 +6,7 @@ import functools
 from typing import Any
 
 from mlpcore.backend import kernels
-from mlpcore.backend.cuda.binding import Refused, bind
+from mlpcore.backend.cuda.binding import Clock, Refused, bind
 from mlpcore.backend.cuda.launches import Launch, shapes
 from mlpcore.backend.cuda.signatures import SIGNATURES
 from mlpcore.backend.cuda.sources import translation_unit
@@ -45,7 +45,9 @@ def provide(primitive: Primitive, arrays: tuple[Array, ...]) -> Implementation |
     return call
 
 
-def prepare(name: str, inputs: Any, outputs: Any, parameters: dict[str, Any]) -> list[Launch]:
+def prepare(
+    name: str, inputs: Any, outputs: Any, parameters: dict[str, Any], clock: Clock | None = None
+) -> list[Launch]:
     """The launches that compute a primitive, bound to their memory, in the order to run them.
 
     Parameters that are CuPy arrays of float64 (or of int64 for seeds, members and counts) are read
@@ -59,15 +61,16 @@ def prepare(name: str, inputs: Any, outputs: Any, parameters: dict[str, Any]) ->
         inputs: the arrays that the primitive takes.
         outputs: the arrays that receive its results.
         parameters: its parameters.
+        clock: of the plan that the launches belong to; then arrays and parameters may be `Stepped`.
 
     Raises:
         Refused: for a layout, dtype or parameter that the kernels do not take.
     """
     import cupy
 
-    call = bind(SIGNATURES[name], cupy, list(inputs), list(outputs), parameters)
+    call = bind(SIGNATURES[name], cupy, list(inputs), list(outputs), parameters, clock)
     found, argument = shapes(call, _processors(cupy.cuda.Device().id))
-    kept = (*inputs, *outputs, *call.kept)
+    kept = (*inputs, *outputs, *call.kept, clock)
     return [
         Launch(
             _kernel(shape.file, call.storage, shape.only, shape.kernel),

@@ -116,7 +116,8 @@ class _Plan:
                     continue
                 threads = _whole_warps(self.parts)
             kernel, only = _names(stage, call)
-            grid = self._blocks(stage.share), min(call.members, _LARGEST_GRID)
+            members = 1 if stage.share == "once" else call.members
+            grid = self._blocks(stage.share), min(members, _LARGEST_GRID)
             yield Shape(stage.file, only, kernel, grid, threads)
 
     def scratch_bytes(self, kind: str) -> int:

@@ -42,7 +42,8 @@ class Slot:
         name: of the argument.
         axes: its trailing axes by name; ``*`` for any shape.
         kind: ``""`` the storage type for matrices and the computing one for anything less, ``#``
-            int64, ``~`` any type, ``!`` the storage type, ``@`` a matrix or labels.
+            int64, ``~`` any type, ``!`` the storage type, ``@`` a matrix or labels, ``=`` the
+            computing type, ``^`` the storage type in integers of its size.
         optional: may be ``None``.
         absent: the kernel has a place here which this signature leaves empty.
     """
@@ -56,6 +57,8 @@ class Slot:
     @property
     def matrix(self) -> bool:
         """Whether it is stored in the storage type."""
+        if self.kind == "=":
+            return False
         return self.axes == ("*",) or len(self.axes) == 2 or self.kind in ("~", "!")
 
 
@@ -83,6 +86,8 @@ class Signature:
 
     Attributes:
         merges: one member after another may be taken as one long member.
+        guarded: in a plan it leaves the members alone that have stopped.
+        storage: the storage type, where no array tells it.
         rows, columns: the axes that the kernel calls rows and columns.
     """
 
@@ -92,6 +97,8 @@ class Signature:
     scratch: tuple[str, ...]
     stages: tuple[Stage, ...]
     merges: bool = False
+    guarded: bool = False
+    storage: str = ""
     rows: str = "n"
     columns: str = "k"
 
@@ -104,8 +111,8 @@ def _slot(text: str) -> Slot:
     if text == "-":
         return Slot(text, absent=True)
     name, _, axes = text.partition(":")
-    kind = next((mark for mark in "#~!@" if mark in axes), "")
-    names = tuple(axis for axis in axes.rstrip("#~!@?").split(",") if axis)
+    kind = next((mark for mark in "#~!@=^" if mark in axes), "")
+    names = tuple(axis for axis in axes.rstrip("#~!@=^?").split(",") if axis)
     return Slot(name, names, kind, axes.endswith("?"))
 
 
@@ -129,6 +136,8 @@ def _signature(
     options: str = "",
     scratch: str = "",
     merges: bool = False,
+    guarded: bool = False,
+    storage: str = "",
     rows: str = "n",
     columns: str = "k",
 ) -> Signature:
@@ -141,6 +150,8 @@ def _signature(
         tuple(scratch.split()),
         tuple(_stage(stage, file) for stage in stages.split(",")),
         merges,
+        guarded,
+        storage,
         rows,
         columns,
     )
@@ -260,6 +271,7 @@ def _updates() -> dict[str, Signature]:
             f"theta:p g:p mask:p? norm:? {state} -> theta:p {state} copy:p!?",
             f"flat {name}",
             options=f"{shared} {options}",
+            guarded=True,
             rows="p",
             columns="",
         )
@@ -293,6 +305,7 @@ SIGNATURES: dict[str, Signature] = {
         "running:n value:n -> average:n",
         "flat running_average",
         options="momentum=0.1 scale=1",
+        guarded=True,
         columns="",
     ),
     "dropout": _signature(
@@ -315,4 +328,9 @@ SIGNATURES: dict[str, Signature] = {
     "gather_values": _signature(
         "gather", "x:N~ index:n# -> y:n~", "columns gather_rows", columns=""
     ),
+    "to_bfloat16": _signature("cast", "x:n,k= -> y:n,k^", "columns cast", storage="bf16"),
+    "stop_if_not_finite": _signature(
+        "plan", "loss: -> live:# stopped:#", "once stop_if_not_finite", rows="", columns=""
+    ),
+    "next_step": _signature("plan", "-> step:~", "once next_step", rows="", columns=""),
 }

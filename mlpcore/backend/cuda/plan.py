@@ -1,0 +1,262 @@
+"""A recorded step on a CUDA device: calls bound once over a workspace, replayed as a CUDA graph."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from mlpcore.backend import cuda
+from mlpcore.backend.cuda.binding import Clock, Refused, Stepped
+from mlpcore.backend.cuda.memory import ALIGNMENT, aligned, check_memory
+from mlpcore.backend.cuda.precision import Recorded, narrowed
+from mlpcore.backend.cuda.products import WORKSPACE_BYTES, Product
+from mlpcore.backend.cuda.signatures import SIGNATURES
+from mlpcore.backend.cuda.windows import Window
+from mlpcore.backend.dispatch import Array, Primitive, results
+from mlpcore.backend.workspace import Symbol
+
+#: So many steps are one graph where there are as many to replay.
+STEPS_OF_A_GRAPH = 16
+#: What changes from step to step lies on the device for so many steps, or bytes, at a time.
+MOST_STEPS, WINDOW_BYTES = 4096, 64 << 20
+
+
+@dataclass(frozen=True)
+class Room:
+    """An array of the workspace before there is a workspace."""
+
+    shape: tuple[int, ...]
+    dtype: Any
+
+    @property
+    def nbytes(self) -> int:
+        """Its size."""
+        return math.prod(self.shape) * int(self.dtype.itemsize)
+
+
+def fused(calls: list[Recorded]) -> list[Recorded]:
+    """The calls with every bias gradient summed by the derivative in front of it, in one pass."""
+    found: list[Recorded] = []
+    for call in calls:
+        before = found[-1] if found else None
+        if (
+            before is not None
+            and call.name == "affine_bias_gradient"
+            and call.inputs == before.outputs[:1]
+            and f"{before.name}_bias" in SIGNATURES
+        ):
+            name, outputs = f"{before.name}_bias", [*before.outputs, *call.outputs]
+            found[-1] = replace(before, name=name, outputs=outputs)
+        else:
+            found.append(call)
+    return found
+
+
+class Plan:
+    """The calls of one step on fixed shapes, each bound to its memory on the device.
+
+    What the host lays out for each step, such as a learning rate or the rows of a batch, is copied
+    to the device for many steps at a time; kernels find their step's by a counter on the device.
+    Replaying allocates nothing and waits for nothing until the results are fetched.
+    """
+
+    def __init__(self, device: Any, precision: str = "auto") -> None:
+        self._device, self._precision = device, precision
+        self._calls: list[Recorded] = []
+        self._rooms: list[Symbol] = []
+        self._windows: dict[Symbol, Window] = {}
+        self._guard: Symbol | None = None
+
+    def symbol(self, array: Array | None, stride: int = 0) -> Symbol | None:
+        """An array as this plan's primitives take it.
+
+        With a ``stride``, in bytes a step, it is one of the host, of which ``run`` copies what its
+        steps need.
+        """
+        if array is None:
+            return None
+        symbol = Symbol(array, self, stride)
+        if stride:
+            self._windows[symbol] = Window(array, stride)
+        return symbol
+
+    def symbols(self, views: list[Any]) -> list[dict[str, Symbol | None]]:
+        """The views of each layer as symbols."""
+        return [{name: self.symbol(array) for name, array in layer.items()} for layer in views]
+
+    def record(
+        self, primitive: Primitive, arrays: tuple[Any, ...], out: Any, parameters: dict[str, Any]
+    ) -> Any:
+        """Note one call; results that ``out`` does not name get memory of their own."""
+        places, returned = results(primitive, arrays, out, self._allocate)
+        self._note(primitive.name, list(arrays), places, parameters)
+        return returned
+
+    def stop_if_not_finite(self, loss: Symbol) -> None:
+        """A member whose loss is not finite is changed no more from here on."""
+        self._guard = loss
+        self._note("stop_if_not_finite", [loss], [], {})
+
+    def finish(self) -> None:
+        """Allocate the workspace, bind the calls and capture them; nothing can be recorded then.
+
+        Raises:
+            MemoryError: if the device cannot hold the workspace.
+        """
+        import cupy
+
+        calls = narrowed(fused(self._calls), self._precision, self._allocate)
+        with self._device:
+            self._allocate_all(cupy)
+            self._stream = cupy.cuda.Stream(non_blocking=True)
+            self._stream.wait_event(cupy.cuda.get_current_stream().record())
+            # In the memory of the current stream, where the next plan can have it again.
+            scratch = cupy.empty(WORKSPACE_BYTES, dtype="uint8")
+            with self._stream:
+                launches = [launch for call in calls for launch in self._bound(call, scratch)]
+                self._share_workspace(launches, cupy)
+                launches += cuda.prepare("next_step", [], [self._clock.step], {}, self._clock)
+                # A first run outside of a capture loads the kernels; with every member at rest it
+                # changes nothing that lasts.
+                self._run_all(launches)
+                self._stream.synchronize()
+                self._graphs = {
+                    steps: self._captured(launches, steps) for steps in (STEPS_OF_A_GRAPH, 1)
+                }
+        self._launches = launches
+
+    def run(self, first: int, last: int, active: np.ndarray | None = None) -> np.ndarray:
+        """Replay steps ``first`` to ``last - 1``; for each member -1, or the step it stopped at."""
+        import cupy
+
+        members = len(self._progress) // 2
+        live = np.ones(members, dtype=bool) if active is None else active.copy()
+        stopped = np.full(members, -1)
+        with self._device:
+            self._stream.wait_event(cupy.cuda.get_current_stream().record())
+            with self._stream:
+                try:
+                    for start in range(first, last, self._capacity):
+                        if not live.any():
+                            break
+                        until = min(start + self._capacity, last)
+                        stopped_at = self._replay(start, until, live)
+                        stopped = np.where(stopped_at >= 0, stopped_at, stopped)
+                        live &= stopped < 0
+                finally:
+                    self._stream.synchronize()
+        return stopped
+
+    def _replay(self, first: int, last: int, live: np.ndarray) -> np.ndarray:
+        """Some steps for the ``live`` members; the step that each of them stopped at, or -1."""
+        windows = self._windows.values()
+        for window in windows:
+            if not window.written:
+                window.upload(first, last)
+        members = len(live)
+        self._progress.set(np.concatenate([[0], live, np.full(members, -1)]).astype(np.int64))
+        left = last - first
+        for steps, graph in self._graphs.items():
+            for _ in range(left // steps):
+                graph.launch(self._stream)
+            left %= steps
+        stopped = self._progress.get()[1 + members :]
+        behind = np.where(stopped < 0, last - first, stopped + 1)
+        ran = live & (np.arange(last - first)[:, None] < behind)
+        for window in windows:
+            if window.written:
+                window.download(first, last, ran)
+        return np.where(stopped < 0, -1, first + stopped)
+
+    def _note(self, name: str, inputs: Any, outputs: Any, parameters: dict[str, Any]) -> None:
+        for symbol in outputs:
+            if symbol in self._windows:
+                self._windows[symbol].written = True
+        self._calls.append(Recorded(name, inputs, outputs, parameters))
+
+    def _allocate(self, shape: tuple[int, ...], dtype: Any) -> Symbol:
+        symbol = Symbol(Room(shape, dtype), self)
+        self._rooms.append(symbol)
+        return symbol
+
+    def _allocate_all(self, cupy: Any) -> None:
+        windows = self._windows.values()
+        of_a_step = sum(window.nbytes for window in windows)
+        self._capacity = max(1, min(MOST_STEPS, WINDOW_BYTES // max(of_a_step, 1)))
+        rooms = [aligned(symbol.array.nbytes) for symbol in self._rooms]
+        needed = sum(rooms) + self._capacity * of_a_step + WORKSPACE_BYTES
+        check_memory("a workspace", needed)
+        memory, start = cupy.zeros(sum(rooms), dtype="uint8"), 0
+        for symbol, size in zip(self._rooms, rooms, strict=True):
+            room = symbol.array
+            own = memory[start : start + room.nbytes]
+            symbol.array, start = own.view(room.dtype).reshape(room.shape), start + size
+        for window in windows:
+            window.allocate(cupy, self._capacity)
+        members = 1 if self._guard is None else math.prod(self._guard.shape)
+        self._progress = cupy.zeros(1 + 2 * members, dtype="int64")
+        self._clock = Clock(self._progress[:1], self._progress[1 : 1 + members])
+        self._stopped = self._progress[1 + members :]
+
+    @staticmethod
+    def _share_workspace(launches: list[Any], cupy: Any) -> None:
+        """Give the products as much as they need, for they were chosen with room for any."""
+        products = [launch for launch in launches if isinstance(launch, Product)]
+        needed = max([ALIGNMENT, *(product.needs for product in products)])
+        workspace = cupy.empty(needed, dtype="uint8")
+        for product in products:
+            product.workspace = workspace
+
+    def _bound(self, call: Recorded, workspace: Array) -> list[Any]:
+        """What runs a call."""
+        inputs, outputs = [*map(self._place, call.inputs)], [*map(self._place, call.outputs)]
+        parameters = {name: self._place(value) for name, value in call.parameters.items()}
+        match call.name:
+            case "affine":
+                return self._affine(workspace, *inputs, *outputs)
+            case "affine_input_gradient":
+                return [self._product(workspace, *inputs, *outputs, transpose_right=True)]
+            case "affine_weight_gradient":
+                return [self._product(workspace, *inputs, *outputs, transpose_left=True)]
+            case "stop_if_not_finite":
+                outputs = [self._clock.live, self._stopped]
+        try:
+            return list(cuda.prepare(call.name, inputs, outputs, parameters, self._clock))
+        except Refused as reason:
+            raise NotImplementedError(f"no CUDA kernel for {call.name}: {reason}") from reason
+
+    def _affine(
+        self, workspace: Array, x: Array, weight: Array, bias: Array, z: Array
+    ) -> list[Any]:
+        """The bias is added in the product where cuBLASLt can, else behind it."""
+        try:
+            return [self._product(workspace, x, weight, z, bias)]
+        except NotImplementedError:
+            product = self._product(workspace, x, weight, z)
+            return [product, *cuda.prepare("bias_identity", [z, bias], [z], {}, self._clock)]
+
+    def _product(self, workspace: Array, *arrays: Array, **transposes: bool) -> Product:
+        return Product(*arrays, precision=self._precision, workspace=workspace, **transposes)
+
+    def _place(self, value: Any) -> Any:
+        if not isinstance(value, Symbol):
+            return value
+        window = self._windows.get(value)
+        return value.array if window is None else Stepped(window.mirror[0, ...], window.nbytes)
+
+    def _captured(self, launches: list[Any], steps: int) -> Any:
+        self._stream.begin_capture()
+        try:
+            for _ in range(steps):
+                self._run_all(launches)
+        finally:
+            graph = self._stream.end_capture()
+        return graph
+
+    @staticmethod
+    def _run_all(launches: list[Any]) -> None:
+        for launch in launches:
+            launch.run()
