@@ -176,6 +176,12 @@ class Cupy:
         return tuple(a.get() for a in found) if isinstance(found, tuple) else found.get()
 
 
+@pytest.fixture(autouse=True)
+def switched_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The kernels for CUDA are tested where those for the CPU are switched off, too."""
+    monkeypatch.delenv("MLPCORE_KERNELS", raising=False)
+
+
 @pytest.fixture(scope="session")
 def compiled(tmp_path_factory: pytest.TempPathFactory) -> Compiled:
     """The shim, built once."""
