@@ -9,10 +9,10 @@ import argparse
 import importlib.util
 import json
 import multiprocessing
-import os
 import sys
 import time
 import tracemalloc
+import warnings
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
@@ -51,8 +51,6 @@ def main(arguments: list[str] | None = None) -> None:
     seeds, rounds = (1, 1) if options.quick else (5, options.rounds)
     found: dict[str, Any] = {"format": FORMAT, **stamp(), "rounds": rounds, "targets": TARGETS}
     found["machine"] = facts
-    # scikit-learn's processes warn of each fit that it ended at the last epoch, as it should.
-    os.environ["PYTHONWARNINGS"] = "ignore::UserWarning"
     for name, measure in MEASURES.items():
         say(f"{name} ...")
         found[name] = measure(seeds, rounds)
@@ -92,7 +90,9 @@ def grid_search(seeds: int, rounds: int) -> dict[str, Any]:
     for _ in range(rounds):
         with timed(taken["ours"]):
             ours = mc.sweep(space, X, y, seeds=seeds, refit=False, progress=False, **common)
-        with timed(taken["scikit-learn"]):
+        # It warns of each fit that it ended at the last epoch, as it should; its processes take over
+        # the filter.
+        with warnings.catch_warnings(action="ignore"), timed(taken["scikit-learn"]):
             theirs.fit(X, y)
     shape = (len(WIDTHS), len(RATES), seeds)
     scores = theirs.cv_results_["mean_test_score"].reshape(shape).mean(axis=-1).ravel()

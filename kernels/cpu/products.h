@@ -31,8 +31,9 @@ struct ProductKernels {
                       void* groups);
     void (*multiply)(const Product& product);
     // For at most `few_rows` rows of A: B is read as it is, `b_row` apart, since packing it takes
-    // longer than the product. The sums have the same order as above.
-    void (*multiply_few)(const Product& product, const void* b, int64_t b_row);
+    // longer than the product. The sums have the same order as above. `sums` of B's columns, or
+    // null.
+    void (*multiply_few)(const Product& product, const void* b, int64_t b_row, void* sums);
 };
 constexpr int64_t few_rows = 4;
 

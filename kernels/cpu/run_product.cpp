@@ -65,8 +65,7 @@ bool prefers_narrow(const Region& r, const ProductKernels& kernels) {
 
 // Where A has few rows, packing B takes longer than the product.
 bool prefers_few(const Region& r, const ProductKernels& kernels) {
-    return r.product().b_column == 1 && r.height() <= few_rows &&
-           r.width() >= 2 * kernels.lanes && !r.sums;
+    return r.product().b_column == 1 && r.height() <= few_rows && r.width() >= 2 * kernels.lanes;
 }
 
 void sum_columns(const Region& r) {
@@ -128,11 +127,18 @@ void through_transpose(const Region& r, const ProductKernels& kernels) {
     const Operation::Product& p = r.product();
     if (r.sums) sum_columns(r);
     const int64_t m = r.height(), n = r.width();
-    void* packed = panels.at_least((size_t)(round_up(m, kernels.lanes) * std::max<int64_t>(p.k, 1)) *
-                                   sizeof(T));
     T* t = (T*)transposed.at_least((size_t)(m * n) * sizeof(T));
-    kernels.pack(r.a_at(r.m0, 0), p.a_column, 1, p.k, m, packed);
-    kernels.multiply(Product{r.b, false, 1, p.b_row, packed, t, m, nullptr, false, n, m, p.k});
+    const void* a = r.a_at(r.m0, 0);
+    Product product{r.b, false, 1, p.b_row, nullptr, t, m, nullptr, false, n, m, p.k};
+    if (n <= few_rows) {
+        kernels.multiply_few(product, a, p.a_column, nullptr);
+    } else {
+        const int64_t size = round_up(m, kernels.lanes) * std::max<int64_t>(p.k, 1);
+        void* packed = panels.at_least((size_t)size * sizeof(T));
+        kernels.pack(a, p.a_column, 1, p.k, m, packed);
+        product.panels = packed;
+        kernels.multiply(product);
+    }
     T* c = (T*)r.c_at(r.m0);
     for (int64_t i = 0; i < m; ++i)
         for (int64_t j = 0; j < n; ++j) c[i * p.n + j] = t[j * m + i];
@@ -143,7 +149,7 @@ void through_few(const Region& r, const ProductKernels& kernels) {
     const Product product{r.a_at(r.m0, 0), false,  p.a_row,    p.a_column, nullptr,
                           r.c_at(r.m0),    p.n,    r.bias,     false,      r.height(),
                           r.width(),       p.k};
-    kernels.multiply_few(product, r.b, p.b_row);
+    kernels.multiply_few(product, r.b, p.b_row, r.sums);
     run_followers(r, r.m0, r.m1);
 }
 

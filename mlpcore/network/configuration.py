@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
+from functools import cached_property
 from itertools import pairwise
 from typing import Any, Self
 
@@ -93,7 +94,7 @@ class Configuration:
         _, kind = np.unique(np.stack(mixed), axis=1, return_inverse=True)
         return [np.flatnonzero(kind == number) for number in range(kind.max() + 1)]
 
-    @property
+    @cached_property
     def identity(self) -> Identity:
         """Who the network is to the random generator."""
         return Identity.of(self.seed, self.members)

@@ -24,7 +24,7 @@ def figures(
 
     def spread(values: Any, last: Any = np.nan) -> Any:
         if single:
-            return float(np.asarray(values).item()) if working[0] else last
+            return float(values) if working[0] else last
         whole = np.full(state.active.shape, last, dtype=np.float64)
         whole[crew.places[working]] = np.broadcast_to(values, working.shape)[working]
         return whole

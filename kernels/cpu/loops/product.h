@@ -87,9 +87,9 @@ void multiply_all(const Product& p) {
     }
 }
 
-// C += the product of Depth columns of A and as many rows of B.
+// C += the product of Depth columns of A and as many rows of B; `sums` += these rows.
 template <class T, int Rows, int Depth>
-void add_products(const Product& p, const T* b, int64_t b_row, int64_t k) {
+void add_products(const Product& p, const T* b, int64_t b_row, T* sums, int64_t k) {
     T factor[Rows][Depth];
     for (int i = 0; i < Rows; ++i)
         for (int d = 0; d < Depth; ++d)
@@ -108,25 +108,31 @@ void add_products(const Product& p, const T* b, int64_t b_row, int64_t k) {
             for (int d = 0; d < Depth; ++d) sum += factor[i][d] * row[d];
             store_first(to, sum, count);
         }
+        if (!sums) continue;
+        Vector<T> sum = load_first((const T*)sums + j, count);
+        MLPCORE_UNROLL
+        for (int d = 0; d < Depth; ++d) sum += row[d];
+        store_first(sums + j, sum, count);
     }
 }
 
 template <class T, int Rows>
-void multiply_rows(const Product& p, const T* b, int64_t b_row) {
+void multiply_rows(const Product& p, const T* b, int64_t b_row, T* sums) {
     if constexpr (Rows > 1)
-        if (p.m < Rows) return multiply_rows<T, Rows - 1>(p, b, b_row);
+        if (p.m < Rows) return multiply_rows<T, Rows - 1>(p, b, b_row, sums);
     for (int64_t i = 0; i < p.m && !p.accumulate; ++i)
         for (int64_t j = 0; j < p.n; ++j)
             ((T*)p.c)[i * p.c_row + j] = p.bias ? ((const T*)p.bias)[j] : T(0);
+    for (int64_t j = 0; j < p.n && sums; ++j) sums[j] = T(0);
     constexpr int depth = 8;
     int64_t k = 0;
-    for (; k + depth <= p.k; k += depth) add_products<T, Rows, depth>(p, b, b_row, k);
-    for (; k < p.k; ++k) add_products<T, Rows, 1>(p, b, b_row, k);
+    for (; k + depth <= p.k; k += depth) add_products<T, Rows, depth>(p, b, b_row, sums, k);
+    for (; k < p.k; ++k) add_products<T, Rows, 1>(p, b, b_row, sums, k);
 }
 
 template <class T>
-void multiply_few(const Product& p, const void* b, int64_t b_row) {
-    if (p.m > 0) multiply_rows<T, few_rows>(p, (const T*)b, b_row);
+void multiply_few(const Product& p, const void* b, int64_t b_row, void* sums) {
+    if (p.m > 0) multiply_rows<T, few_rows>(p, (const T*)b, b_row, (T*)sums);
 }
 
 template <class T>
