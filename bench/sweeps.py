@@ -90,8 +90,7 @@ def grid_search(seeds: int, rounds: int) -> dict[str, Any]:
     for _ in range(rounds):
         with timed(taken["ours"]):
             ours = mc.sweep(space, X, y, seeds=seeds, refit=False, progress=False, **common)
-        # It warns of each fit that it ended at the last epoch, as it should; its processes take over
-        # the filter.
+        # It warns of each fit that it ended at the last epoch, as it should.
         with warnings.catch_warnings(action="ignore"), timed(taken["scikit-learn"]):
             theirs.fit(X, y)
     shape = (len(WIDTHS), len(RATES), seeds)
