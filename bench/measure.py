@@ -61,7 +61,7 @@ def measure(
             measured.values.setdefault(name, []).append(once)
         rounds -= 1
     for _ in range(rounds):
-        _one_round(workers, counts, measured.values)
+        _one_round(workers, counts, measured.values, measured.processors if busy else None)
         if busy:
             with busy_process():
                 _one_round(workers, counts, measured.busy)
@@ -99,9 +99,14 @@ def _is_right(
 
 
 def _one_round(
-    workers: Sequence[Worker], counts: dict[str, int], values: dict[str, list[float]]
+    workers: Sequence[Worker],
+    counts: dict[str, int],
+    values: dict[str, list[float]],
+    processors: dict[str, list[float]] | None = None,
 ) -> None:
     for worker in workers:
         name = worker.library.name
         answer = worker.ask(do="round", count=counts[name])
         values.setdefault(name, []).append(float(f"{answer['seconds']:.5g}"))
+        if processors is not None:
+            processors.setdefault(name, []).append(float(f"{answer['processors']:.3g}"))

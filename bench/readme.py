@@ -63,7 +63,10 @@ def section(results: Results, chart: Path, root: Path) -> str:
         f"{results.commit}.",
     ]
     if any(contest.busy for contest in results.group("steps")):
-        text = "How many times slower with one other process busy, ours beside the better JAX:"
+        text = (
+            "How many times slower with one other process busy, ours beside the better JAX; "
+            "beneath it the quartiles, and how many processors a library is on when it is alone:"
+        )
         paragraphs += [text, markdown(slow_downs(results))]
     return "\n\n".join(paragraphs)
 

@@ -26,6 +26,7 @@ class Measured:
         targets: our ratios' targets by library.
         values: by library, one for each round.
         busy: the same rounds beside a busy process.
+        processors: of the rounds without one, how many processors were busy on average.
         first: by library, the seconds from the case's numbers to the end of its first run.
         faults: by library, why it has no values.
     """
@@ -40,6 +41,7 @@ class Measured:
     targets: dict[str, float] = field(default_factory=dict)
     values: dict[str, list[float]] = field(default_factory=dict)
     busy: dict[str, list[float]] = field(default_factory=dict)
+    processors: dict[str, list[float]] = field(default_factory=dict)
     first: dict[str, float] = field(default_factory=dict)
     faults: dict[str, str] = field(default_factory=dict)
 
@@ -144,7 +146,7 @@ def _contest(contest: dict[str, Any]) -> str:
     """A contest on a few lines: its facts on one, and one for each library's rounds."""
     parts = []
     for name, value in contest.items():
-        if name in ("values", "busy") and value:
+        if name in ("values", "busy", "processors") and value:
             rows = ",\n    ".join(f"{json.dumps(k)}: {json.dumps(v)}" for k, v in value.items())
             parts.append(f"{json.dumps(name)}: {{\n    {rows}}}")
         else:

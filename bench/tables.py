@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from operator import add
 
 from .ceilings import ceilings
 from .libraries import LIBRARIES, device_of, title_of
@@ -70,16 +72,20 @@ def steps(results: Results, device: str = "cpu") -> Table:
 
 
 def slow_downs(results: Results) -> Table:
-    """How many times slower each library was with a busy process beside it; ours beside JAX's."""
+    """How many times slower each library was with a busy process beside it; ours beside JAX's.
+
+    And how many processors it was on alone: what is on one of two has one left beside the other.
+    """
     contests = [c for c in results.group("steps") if c.busy]
     others = [f for f in _OTHERS if any(c.better(f) for c in contests)]
     rows = [["layers, batch", "mlpcore", *(_FAMILIES[f] for f in others)]]
     for contest in contests:
-        spreads = [contest.slow_down(contest.better(family) or "") for family in others]
+        names = ["cpu", *(contest.better(family) or "" for family in others)]
+        ours, *spreads = map(contest.slow_down, names)
         limit = spreads[others.index("jax")] if "jax" in others else None
-        ours = contest.slow_down("cpu")
         beside = "" if ours is None or limit is None else _beside(ours.median, limit.median, "≤>")
-        rows.append([contest.title, _spread(ours, beside), *map(_spread, spreads)])
+        cells = [_spread(ours, beside), *map(_spread, spreads)]
+        rows.append([contest.title, *map(add, cells, map(partial(_on, contest), names))])
     return rows
 
 
@@ -227,6 +233,12 @@ def _ratio(contest: Measured, family: str, device: str) -> str:
     return _spread(
         ratio, "" if target is None else _beside(ratio.median, target, "≤>" if floor else "<≥")
     )
+
+
+def _on(contest: Measured, name: str) -> str:
+    """How many processors a library was on."""
+    used = contest.processors.get(name)
+    return f"\non {number(Spread.of(used).median)}" if used else ""
 
 
 def _beside(value: float, target: float, signs: str) -> str:

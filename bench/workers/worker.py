@@ -2,8 +2,8 @@
 
 A command is a line such as ``{"do": "round", "count": 3}``, answered by a line. ``facts`` gives
 versions and thread pools, ``prepare`` makes a case ready and gives the seconds that this took,
-``check`` the figures that are held to the reference, ``round`` the seconds of a run, ``memory`` the
-bytes that a case takes.
+``check`` the figures that are held to the reference, ``round`` the seconds of a run and how many
+processors were busy with it, ``memory`` the bytes that a case takes.
 """
 
 from __future__ import annotations
@@ -56,10 +56,13 @@ class Worker:
             case "check":
                 return {"figures": list(self._prepared.check())}
             case "round":
+                start, before = time.perf_counter(), time.process_time()
                 seconds = self._prepared.round(command["count"])
+                used = time.process_time() - before
+                processors = used / max(time.perf_counter() - start, 1e-9)
                 if self._prepared.spins:
                     time.sleep(SETTLE)
-                return {"seconds": seconds}
+                return {"seconds": seconds, "processors": processors}
             case other:
                 raise ValueError(
                     f"got the command {other!r}, expected facts, prepare, check, round or memory"

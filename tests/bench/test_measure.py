@@ -47,6 +47,7 @@ def test_busy_rounds_stand_beside_the_others(fake: Any) -> None:
     assert found.busy["cpu"] == [3.0, 5.0]
     assert found.slow_down("cpu").median == statistics.Spread.of([1.5, 1.25]).median
     assert found.slow_down("gpu") is None
+    assert found.processors == {"cpu": [1.5, 1.5]}
 
 
 @pytest.mark.parametrize("factor", [1.01, float("nan")])

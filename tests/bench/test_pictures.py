@@ -111,8 +111,11 @@ def test_steps_beside_their_targets(results: Any) -> None:
     assert row["times JAX"] == "3 ≥ 2\n3 to 3"
     assert row["times PyTorch"] == "4 < 50\n4 to 4"
     assert row["over products"] == "0.25 ≤ 0.5\n0.25 to 0.25"
+    results.group("steps")[0].busy |= {"cpu": [2.0] * 5, "jax_scan": [9.0] * 5}
+    results.group("steps")[0].processors["cpu"] = [1.5, 2.0, 1.75]
     busy = dict(zip(*tables.slow_downs(results)[:2]))
-    assert "JAX" in busy
+    assert busy["mlpcore"] == "2 ≤ 3\n2 to 2\non 1.75"
+    assert busy["JAX"] == "3\n3 to 3"
     assert "|---|--:|" in tables.markdown([head, tiny])
 
 

@@ -64,6 +64,7 @@ def held_to_the_reference(served: Any, case: Any, floor: bool = False) -> None:
     case.validate("it", check["figures"], case.expected(floor))
     assert first["first"] > 0
     assert timed["seconds"] > 0
+    assert timed["processors"] > 0
 
 
 @pytest.mark.parametrize("case", [*NETWORKS, *PRIMITIVES], ids=lambda case: case.title)
