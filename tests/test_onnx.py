@@ -9,9 +9,15 @@ from typing import Any
 import numpy as np
 import pytest
 from hypothesis import given, settings
-from hypothesis import strategies as st
 
 import mlpcore as mc
+from exports import (
+    any_network_and_rows,
+    every_head_and_normalization,
+    mixed_stack,
+    moved,
+    rows,
+)
 from mlpcore import io
 from mlpcore.backend.extras import version
 from mlpcore.functions import activations
@@ -20,8 +26,6 @@ from networks import well_posed
 
 onnx = pytest.importorskip("onnx")
 runtime = pytest.importorskip("onnxruntime")
-
-HEADS = ["softmax", "sigmoid", "identity", "exponential"]
 
 
 def run(path: Path, inputs: dict[str, Any], *, optimised: bool = True) -> dict[str, np.ndarray]:
@@ -34,15 +38,6 @@ def run(path: Path, inputs: dict[str, Any], *, optimised: bool = True) -> dict[s
     session = runtime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
     names = [output.name for output in session.get_outputs()]
     return dict(zip(names, session.run(names, inputs), strict=True))
-
-
-def moved(net: mc.MLP, seed: int = 0) -> mc.MLP:
-    """The network with every parameter and statistic off its start."""
-    rng = np.random.default_rng(seed)
-    for name, view in net.named.items():
-        view[...] += rng.uniform(-0.2, 0.2, view.shape)
-        assert "variance" not in name or np.all(view > 0)
-    return net
 
 
 def assert_same(net: mc.MLP, path: Path, X: np.ndarray, **settings: Any) -> None:
@@ -63,10 +58,6 @@ def assert_same(net: mc.MLP, path: Path, X: np.ndarray, **settings: Any) -> None
         assert list(outputs) == ["predictions"]
 
 
-def rows(net: mc.MLP, n: int, seed: int = 1) -> np.ndarray:
-    return np.random.default_rng(seed).uniform(-1, 1, (n, net.sizes[0])).astype(net.dtype)
-
-
 @pytest.mark.parametrize("members", [None, 3])
 @pytest.mark.parametrize("activation", activations.__all__)
 def test_every_activation(tmp_path: Path, activation: str, members: int | None, dtype: str) -> None:
@@ -78,22 +69,9 @@ def test_every_activation(tmp_path: Path, activation: str, members: int | None, 
     assert_same(net, path, rows(net, 17), optimised=False)
 
 
-@pytest.mark.parametrize("members", [None, 3])
-@pytest.mark.parametrize("normalization", [None, "batch", "layer"])
-@pytest.mark.parametrize("output", HEADS)
-def test_every_head_and_normalization(
-    tmp_path: Path, output: str, normalization: str | None, members: int | None, dtype: str
-) -> None:
-    net = moved(
-        mc.MLP(
-            [5, 7, 6, 4],
-            output=output,
-            normalization=normalization,
-            dropout=0.3,
-            members=members,
-            dtype=dtype,
-        )
-    )
+@every_head_and_normalization
+def test_every_head_and_normalization(tmp_path: Path, arguments: dict[str, Any], dtype: str) -> None:
+    net = moved(mc.MLP([5, 7, 6, 4], dropout=0.3, dtype=dtype, **arguments))
     path = tmp_path / "net.onnx"
     net.export_onnx(path)
     for n in (17, 1, 0):
@@ -109,22 +87,6 @@ def test_parameters_of_activations(tmp_path: Path, activation: str, dtype: str) 
     assert_same(net, tmp_path / "net.onnx", 3 * rows(net, 50))
 
 
-def mixed_stack(dtype: str) -> mc.MLP:
-    """Members with activations, slopes and widths each of their own."""
-    names = [*activations.__all__, 'gelu(approximate="tanh")', "elu(alpha=0.3)"]
-    slopes = [0.1 * number for number in range(len(names))]
-    net = mc.MLP(
-        [5, range(3, 3 + len(names)), 6, 3],
-        activation=[np.array(names), f"leaky_relu(negative_slope={slopes})"],
-        normalization="batch",
-        members=len(names),
-        dtype=dtype,
-    )
-    X, y = np.random.default_rng(0).uniform(-1, 1, (60, 5)), np.arange(60) % 3
-    net.fit(X, y, epochs=3, batch_size=20, optimizer=mc.SGD(0.05), progress=False)
-    return net
-
-
 def test_members_of_several_kinds(tmp_path: Path, dtype: str) -> None:
     net = mixed_stack(dtype)
     net.export_onnx(tmp_path / "net.onnx")
@@ -133,37 +95,13 @@ def test_members_of_several_kinds(tmp_path: Path, dtype: str) -> None:
 
 
 @settings(max_examples=30, deadline=None)
-@given(
-    hidden=st.lists(
-        st.tuples(st.integers(1, 12), st.sampled_from(activations.__all__)), max_size=4
-    ),
-    inputs=st.integers(1, 9),
-    outputs=st.integers(1, 6),
-    output=st.sampled_from(HEADS),
-    normalization=st.sampled_from([None, "batch", "layer"]),
-    members=st.sampled_from([None, 1, 2, 5]),
-    dtype=st.sampled_from(["float32", "float64"]),
-    n=st.integers(0, 40),
-    seed=st.integers(0, 1000),
-)
+@given(any_network_and_rows())
 def test_any_architecture(
-    tmp_path_factory: pytest.TempPathFactory,
-    hidden: list[tuple[int, str]],
-    inputs: int,
-    outputs: int,
-    n: int,
-    seed: int,
-    **settings: Any,
+    tmp_path_factory: pytest.TempPathFactory, given: tuple[mc.MLP, np.ndarray]
 ) -> None:
-    net = mc.MLP(
-        [inputs, *(width for width, _ in hidden), outputs],
-        activation=[name for _, name in hidden],
-        seed=seed,
-        **settings,
-    )
+    net, X = given
     path = tmp_path_factory.mktemp("onnx") / "net.onnx"
     net.export_onnx(path)
-    X = rows(net, n, seed)
     if well_posed(net, X):
         assert_same(net, path, X)
 

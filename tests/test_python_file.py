@@ -14,15 +14,19 @@ from typing import Any
 import numpy as np
 import pytest
 from hypothesis import given, settings
-from hypothesis import strategies as st
 
 import mlpcore as mc
+from exports import (
+    any_network_and_rows,
+    every_head_and_normalization,
+    mixed_stack,
+    moved,
+    rows,
+)
 from mlpcore import io
 from mlpcore.functions import activations
 from mlpcore.io.sources import Sources
 from networks import well_posed
-
-HEADS = ["softmax", "sigmoid", "identity", "exponential"]
 
 #: A fresh interpreter, where this library cannot be imported and NumPy is all there is.
 ALONE = """
@@ -54,17 +58,6 @@ def python(*arguments: Any, code: int = 0) -> str:
     return result.stdout if code == 0 else result.stderr
 
 
-def moved(net: mc.MLP, seed: int = 0) -> mc.MLP:
-    rng = np.random.default_rng(seed)
-    for view in net.named.values():
-        view[...] += rng.uniform(-0.2, 0.2, view.shape)
-    return net
-
-
-def rows(net: mc.MLP, n: int, seed: int = 1) -> np.ndarray:
-    return np.random.default_rng(seed).uniform(-1, 1, (n, net.sizes[0])).astype(net.dtype)
-
-
 def assert_same(net: mc.MLP, module: ModuleType, X: np.ndarray) -> None:
     tolerance = 1e-6 if net.dtype == "float32" else 1e-13
     for name in ("forward", "predict"):
@@ -73,41 +66,20 @@ def assert_same(net: mc.MLP, module: ModuleType, X: np.ndarray) -> None:
         np.testing.assert_allclose(got, expected, rtol=tolerance, atol=tolerance)
 
 
-@pytest.mark.parametrize("members", [None, 3])
-@pytest.mark.parametrize("normalization", [None, "batch", "layer"])
-@pytest.mark.parametrize("output", HEADS)
-def test_every_head_and_normalization(
-    tmp_path: Path, output: str, normalization: str | None, members: int | None, dtype: str
-) -> None:
-    net = mc.MLP(
-        [5, 7, 6, 4],
-        output=output,
-        normalization=normalization,
-        dropout=0.3,
-        members=members,
-        dtype=dtype,
-    )
-    moved(net).export_python(tmp_path / "net.py")
+@every_head_and_normalization
+def test_every_head_and_normalization(tmp_path: Path, arguments: dict[str, Any], dtype: str) -> None:
+    net = moved(mc.MLP([5, 7, 6, 4], dropout=0.3, dtype=dtype, **arguments))
+    net.export_python(tmp_path / "net.py")
     module = loaded(tmp_path / "net.py")
     for n in (17, 1, 0):
         assert_same(net, module, rows(net, n))
-    if members:
-        X = np.stack([rows(net, 9, seed) for seed in range(members)])
+    if net.members:
+        X = np.stack([rows(net, 9, seed) for seed in range(net.members)])
         assert_same(net, module, X)
 
 
 def test_members_of_several_kinds(tmp_path: Path, dtype: str) -> None:
-    names = [*activations.__all__, 'gelu(approximate="tanh")', "elu(alpha=0.3)"]
-    slopes = [0.1 * number for number in range(len(names))]
-    net = mc.MLP(
-        [5, range(3, 3 + len(names)), 6, 3],
-        activation=[np.array(names), f"leaky_relu(negative_slope={slopes})"],
-        normalization="batch",
-        members=len(names),
-        dtype=dtype,
-    )
-    X, y = np.random.default_rng(0).uniform(-1, 1, (60, 5)), np.arange(60) % 3
-    net.fit(X, y, epochs=3, batch_size=20, optimizer=mc.SGD(0.05), progress=False)
+    net = mixed_stack(dtype)
     net.export_python(tmp_path / "net.py")
     module = loaded(tmp_path / "net.py")
     assert doctest.testmod(module).failed == 0
@@ -116,37 +88,13 @@ def test_members_of_several_kinds(tmp_path: Path, dtype: str) -> None:
 
 
 @settings(max_examples=30, deadline=None)
-@given(
-    hidden=st.lists(
-        st.tuples(st.integers(1, 12), st.sampled_from(activations.__all__)), max_size=4
-    ),
-    inputs=st.integers(1, 9),
-    outputs=st.integers(1, 6),
-    output=st.sampled_from(HEADS),
-    normalization=st.sampled_from([None, "batch", "layer"]),
-    members=st.sampled_from([None, 1, 2, 5]),
-    dtype=st.sampled_from(["float32", "float64"]),
-    n=st.integers(0, 40),
-    seed=st.integers(0, 1000),
-)
+@given(any_network_and_rows())
 def test_any_architecture(
-    tmp_path_factory: pytest.TempPathFactory,
-    hidden: list[tuple[int, str]],
-    inputs: int,
-    outputs: int,
-    n: int,
-    seed: int,
-    **settings: Any,
+    tmp_path_factory: pytest.TempPathFactory, given: tuple[mc.MLP, np.ndarray]
 ) -> None:
-    net = mc.MLP(
-        [inputs, *(width for width, _ in hidden), outputs],
-        activation=[name for _, name in hidden],
-        seed=seed,
-        **settings,
-    )
+    net, X = given
     path = tmp_path_factory.mktemp("python") / "net.py"
     net.export_python(path)
-    X = rows(net, n, seed)
     if well_posed(net, X):
         assert_same(net, loaded(path), X)
 
