@@ -70,7 +70,9 @@ def test_every_activation(tmp_path: Path, activation: str, members: int | None, 
 
 
 @every_head_and_normalization
-def test_every_head_and_normalization(tmp_path: Path, arguments: dict[str, Any], dtype: str) -> None:
+def test_every_head_and_normalization(
+    tmp_path: Path, arguments: dict[str, Any], dtype: str
+) -> None:
     net = moved(mc.MLP([5, 7, 6, 4], dropout=0.3, dtype=dtype, **arguments))
     path = tmp_path / "net.onnx"
     net.export_onnx(path)

@@ -67,7 +67,9 @@ def assert_same(net: mc.MLP, module: ModuleType, X: np.ndarray) -> None:
 
 
 @every_head_and_normalization
-def test_every_head_and_normalization(tmp_path: Path, arguments: dict[str, Any], dtype: str) -> None:
+def test_every_head_and_normalization(
+    tmp_path: Path, arguments: dict[str, Any], dtype: str
+) -> None:
     net = moved(mc.MLP([5, 7, 6, 4], dropout=0.3, dtype=dtype, **arguments))
     net.export_python(tmp_path / "net.py")
     module = loaded(tmp_path / "net.py")
