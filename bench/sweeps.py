@@ -27,11 +27,12 @@ from mlpcore.experiments.plan import Bucket, plan
 from mlpcore.experiments.study import study
 from mlpcore.experiments.train import Task, train
 from mlpcore.io import load_digits
-from mlpcore.io.pictures import FAINT, HELD_OUT, STYLE, TRAINING, logarithmic, write_picture
 from mlpcore.training import State, fit
 
+from .charts.sweeps import picture
 from .machine import machine, slug, stamp
 from .statistics import Spread, ratios
+from .sweep_tables import paragraphs
 
 #: Tells these files from others in the same folder.
 FORMAT = "mlpcore-sweeps-1"
@@ -54,7 +55,8 @@ def main(arguments: list[str] | None = None) -> None:
     for name, measure in MEASURES.items():
         say(f"{name} ...")
         found[name] = measure(seeds, rounds)
-    print(*report(found), sep="\n")
+    found = json.loads(json.dumps(found))  # as it is read again
+    print(*paragraphs(found), sep="\n\n")
     if options.output or not options.quick:
         path = options.output or RESULTS / f"sweeps-{slug(facts)}.json"
         path.write_text(json.dumps(found, indent=1) + "\n")
@@ -98,7 +100,8 @@ def grid_search(seeds: int, rounds: int) -> dict[str, Any]:
     return {
         "fits": len(ours.records),
         "estimate": estimate,
-        "settings": [{k: str(v) for k, v in setting.items()} for setting in ours.settings],
+        "widths": [width for (width,) in WIDTHS],
+        "rates": RATES,
         "accuracy": {
             "ours": ours.columns["mean_test_score"].tolist(),
             "scikit-learn": scores.tolist(),
@@ -258,119 +261,6 @@ def _compared(taken: dict[str, list[float]]) -> dict[str, Any]:
             if name != "ours"
         },
     }
-
-
-def report(found: dict[str, Any]) -> Iterator[str]:
-    """The figures in lines, each beside its target."""
-    grid, stack = found["grid_search"], found["vmap"]
-    ours = Spread.of(grid["seconds"]["ours"]).median
-    yield (
-        f"{grid['fits']} fits in {ours:.3g} s (estimated {grid['estimate']:.3g} s), "
-        f"{_faster(grid, 'scikit-learn')} scikit-learn"
-    )
-    apart = np.abs(np.subtract(*grid["accuracy"].values()))
-    yield (
-        f"mean accuracies apart by {apart.max():.4f} at most "
-        f"(target {TARGETS['accuracy']}), {apart.mean():.4f} on average"
-    )
-    for name in stack["times faster"]:
-        yield f"{stack['members']} members, an epoch: {_faster(stack, name, 'jax')} {name}"
-    for backend, seconds in found["members"]["seconds"].items():
-        each = ", ".join(
-            f"{count}: {1e3 * value:.3g}"
-            for count, value in zip(found["members"]["members"], seconds)
-        )
-        yield f"{backend}, milliseconds a member and epoch by members: {each}"
-    sizes = found["members"]["bytes"]
-    each = ", ".join(
-        f"{n}: {v['measured'] / 1e3:.4g} ({v['counted'] / 1e3:.4g})" for n, v in sizes.items()
-    )
-    yield f"kB a member, measured and (counted): {each}"
-    share = found["leaving"]["share"]["median"]
-    yield f"half of the members leave halfway: {share:.3f} of the time ({TARGETS['leaving']})"
-    for pair in found["padding"]["pairs"]:
-        first, second = pair["widths"]
-        yield (
-            f"widths {first} and {second}, {pair['members of each']} of each: together "
-            f"{pair['together']:.3g} s, apart {pair['apart']:.3g} s, planned {pair['chosen']}"
-        )
-
-
-def paragraphs(found: dict[str, Any]) -> list[str]:
-    """The report in Markdown."""
-    return ["\n".join(f"- {line}" for line in report(found))]
-
-
-def picture(found: dict[str, Any], path: Path) -> None:
-    """Draw accuracies setting by setting, times beside peers, and time by members."""
-    import matplotlib
-    from matplotlib.figure import Figure
-
-    with matplotlib.rc_context(STYLE):
-        figure = Figure(figsize=(15, 4.4), dpi=130, layout="constrained")
-        times, scores, scale = figure.subplots(1, 3)
-        _draw_times(times, found)
-        _draw_scores(scores, found["grid_search"])
-        _draw_scale(scale, found["members"])
-        write_picture(figure, path)
-
-
-def _draw_times(axes: Any, found: dict[str, Any]) -> None:
-    rows = [
-        (f"{label} {name}", found[part]["times faster"][name]["median"], TARGETS[target])
-        for part, label, target in (
-            ("grid_search", "sweep /", "scikit-learn"),
-            ("vmap", "stack /", "jax"),
-        )
-        for name in found[part]["times faster"]
-    ]
-    places = range(len(rows))
-    axes.barh(places, [value for _, value, _ in rows], color=HELD_OUT, height=0.5)
-    for place, (_, value, target) in zip(places, rows):
-        axes.plot([target, target], [place - 0.38, place + 0.38], color=FAINT, lw=2)
-        axes.text(value, place, f" {value:.2f}", va="center")
-    axes.set_yticks(places, [label for label, *_ in rows])
-    axes.set_xlabel("times faster; the lines are targets")
-    axes.grid(visible=False)
-
-
-def _draw_scores(axes: Any, grid: dict[str, Any]) -> None:
-    for place, width in enumerate(WIDTHS):
-        own = slice(place * len(RATES), (place + 1) * len(RATES))
-        for name, look in (("scikit-learn", "--"), ("ours", "-")):
-            axes.plot(
-                *(RATES, grid["accuracy"][name][own], look),
-                color=HELD_OUT if place else TRAINING,
-                marker="o",
-                ms=4,
-                label=f"{name}, width {width[0]}",
-            )
-    axes.set_xscale("log")
-    logarithmic(axes.xaxis)
-    axes.minorticks_off()
-    axes.set_xlabel("learning rate")
-    axes.set_ylabel("mean accuracy")
-    axes.legend()
-
-
-def _draw_scale(axes: Any, found: dict[str, Any]) -> None:
-    for backend, seconds in found["seconds"].items():
-        axes.plot(found["members"], [1e3 * value for value in seconds], marker="o", label=backend)
-    axes.set_xscale("log", base=2)
-    axes.set_xticks(found["members"], found["members"])
-    axes.minorticks_off()
-    axes.set_ylim(bottom=0)
-    axes.set_xlabel("members of the stack")
-    axes.set_ylabel("milliseconds a member and epoch")
-    axes.legend()
-
-
-def _faster(part: dict[str, Any], name: str, target: str = "") -> str:
-    spread = part["times faster"][name]
-    return (
-        f"{spread['median']:.2f} times as fast ({spread['lower']:.2f} to {spread['upper']:.2f}; "
-        f"target {TARGETS[target or name]}) as"
-    )
 
 
 def say(text: str) -> None:
