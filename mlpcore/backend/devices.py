@@ -23,7 +23,7 @@ LARGE = 1 << 20
 #: What the products of a step may multiply in.
 PRECISIONS = dict.fromkeys(("auto", "float32", "float64", "tf32", "bfloat16"))
 #: DLPack's number for the memory of a CUDA device.
-_CUDA = 2
+CUDA = 2
 
 
 @dataclass(frozen=True)
@@ -169,7 +169,7 @@ class Backend:
     def _shares(self, values: Any) -> bool:
         if not self._on_gpu or self.holds(values) or not hasattr(values, "__dlpack_device__"):
             return False
-        return bool(values.__dlpack_device__()[0] == _CUDA)
+        return bool(values.__dlpack_device__()[0] == CUDA)
 
 
 def backend(name: str | Backend | Namespace = "cpu", *, weights: float = math.inf) -> Backend:

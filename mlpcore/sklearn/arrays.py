@@ -9,13 +9,10 @@ from typing import Any
 import numpy as np
 from sklearn import get_config
 
-from mlpcore.backend.devices import Backend
+from mlpcore.backend.devices import CUDA, Backend
 from mlpcore.backend.devices import backend as find_backend
 from mlpcore.backend.memory import to_numpy
 from mlpcore.backend.namespaces import Array, Namespace, namespace
-
-#: DLPack's number for the memory of a CUDA device.
-CUDA = 2
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,10 +81,9 @@ def backend_for(X: Array, wanted: Any) -> Backend:
 
 def carry(X: Array, backend: Backend) -> Array:
     """``X`` as the backend takes it, without a copy where the memory is shared already."""
-    if isinstance(X, np.ndarray) or namespace(X) is backend.xp:
-        return X
-    on_gpu = hasattr(X, "__dlpack_device__") and X.__dlpack_device__()[0] == CUDA
-    return backend.xp.from_dlpack(X) if on_gpu else to_numpy(X)
+    X = backend.adopted(X)
+    own = isinstance(X, np.ndarray) or namespace(X) is backend.xp
+    return X if own else to_numpy(X)
 
 
 def _home(name: str) -> Home:
