@@ -205,6 +205,15 @@ def test_r2_of_a_constant_column_agrees_with_scikit_learn():
     assert r2(predicted, target) == score(target, predicted) == 0.5
 
 
+def test_r2_of_a_constant_column_whose_mean_rounds(library, dtype):
+    target = library.array(np.full((7, 1), 0.1), dtype)
+    assert float(r2(target + 1, target)) == 0
+    assert float(r2(target, target)) == 1
+    weight = library.array([0.0] + 6 * [0.3], dtype)
+    mixed = library.array(np.array([[5.0]] + 6 * [[0.1]]), dtype)
+    assert float(r2(mixed + 1, mixed, weight)) == 0
+
+
 def test_r2_of_large_numbers(library, dtype):
     numbers = np.array([[1.0], [2.0], [4.0]]), np.array([[1.0], [2.0], [3.0]])
     large = (library.array(1e37 * values, dtype) for values in numbers)

@@ -100,6 +100,11 @@ def test_one_value_per_member(name: str, parameter: str) -> None:
         np.testing.assert_allclose(stacked[member], alike[member], rtol=1e-15)
 
 
+def test_a_parameter_that_has_no_default() -> None:
+    with pytest.raises(ValueError, match=r'without value, expected for example "constant\(value='):
+        initializer("constant")
+
+
 def test_zeros_and_constant() -> None:
     np.testing.assert_array_equal(INITIALIZERS["zeros"](2, 3, Draws()), np.zeros((2, 3)))
     np.testing.assert_array_equal(

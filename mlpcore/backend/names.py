@@ -50,6 +50,16 @@ def check_parameters(name: str, function: Callable[..., Any], given: Iterable[st
         choose(f"parameter of {name}", key, _parameters(function))
 
 
+def defaults(function: Callable[..., Any]) -> dict[str, Any]:
+    """The parameters that a function takes by keyword, and what they are where nobody says.
+
+    >>> from mlpcore.functions.losses import huber
+    >>> defaults(huber.rows)
+    {'delta': 1.0}
+    """
+    return {key: argument.default for key, argument in _parameters(function).items()}
+
+
 @functools.cache
 def _parameters(function: Callable[..., Any]) -> dict[str, inspect.Parameter]:
     return {

@@ -76,7 +76,7 @@ def journal(
         )
     with path.open("a+b") as file:
         file.seek(0)
-        yield Journal(file, header, _read(file, path, fingerprint))
+        yield Journal(file, header, _read(file, path, header))
 
 
 def fingerprint(*facts: Any) -> str:
@@ -96,17 +96,20 @@ def fingerprint(*facts: Any) -> str:
     return digest.hexdigest()
 
 
-def _read(file: BinaryIO, path: Path, fingerprint: str) -> list[Record]:
-    """The whole lines; a torn last one is cut off, so that the next starts where it did."""
-    lines = file.read().split(b"\n")
-    file.seek(-len(lines.pop()), os.SEEK_END)
-    file.truncate()
+def _read(file: BinaryIO, path: Path, header: dict[str, Any]) -> list[Record]:
+    """The whole lines; a torn last one is cut off, so that the next starts where it did.
+
+    Nothing is cut off before the file has turned out to be this sweep's.
+    """
+    *lines, torn = file.read().split(b"\n")
+    if not lines and not json.dumps(header).encode().startswith(torn):
+        raise ValueError(f"{path}: got a file that is no journal of this sweep; name another file")
     records = []
     for number, line in enumerate(lines, start=1):
         try:
             entry = json.loads(line)
             if number == 1:
-                _check(entry, path, fingerprint)
+                _check(entry, path, header)
             else:
                 records.append(Record.from_json(entry))
         except (KeyError, TypeError, UnicodeDecodeError, json.JSONDecodeError) as fault:
@@ -114,16 +117,18 @@ def _read(file: BinaryIO, path: Path, fingerprint: str) -> list[Record]:
                 f"{path}: got a journal that is damaged in line {number} ({fault}), expected one "
                 "JSON object a line; delete the line, or start anew with another file"
             ) from fault
+    file.seek(-len(torn), os.SEEK_END)
+    file.truncate()
     return records
 
 
-def _check(header: dict[str, Any], path: Path, fingerprint: str) -> None:
-    if header["format"] != FORMAT:
+def _check(found: dict[str, Any], path: Path, header: dict[str, Any]) -> None:
+    if found["format"] != FORMAT:
         raise ValueError(
-            f"{path}: got a journal of format {header['format']!r}, expected {FORMAT}; use another "
+            f"{path}: got a journal of format {found['format']!r}, expected {FORMAT}; use another "
             "file, or the mlpcore that wrote it"
         )
-    if header["sweep"] != fingerprint:
+    if found["sweep"] != header["sweep"]:
         raise ValueError(
             f"{path}: got the journal of another sweep, expected one of the same space, data and "
             "settings; name another file"

@@ -1,4 +1,4 @@
-"""The best setting trained once more, on all rows."""
+"""The best setting trained once more, on all rows that were not given for scoring alone."""
 
 from __future__ import annotations
 
@@ -27,6 +27,7 @@ def refitted(study: Study, result: SweepResult) -> SweepResult:
         history = network.fit(
             problem.X,
             problem.y,
+            rows=study.rows,
             sample_weight=problem.weight,
             class_weight=recipe.class_weight,
             optimizer=recipe.optimizer,

@@ -37,7 +37,7 @@ def sweep(
     n_iter: int | None = None,
     cv: Any = None,
     repeats: int = 1,
-    validation_data: tuple[Any, Any] | None = None,
+    validation_data: tuple[Any, ...] | None = None,
     sample_weight: Any = None,
     seeds: int | Iterable[int] | None = None,
     metric: Metric | None = None,
@@ -75,20 +75,21 @@ def sweep(
             scikit-learn's splitters; or pairs of row numbers ``(training, held_out)``. Folds and
             shares are drawn at random, and of each class alike.
         repeats: how often folds or shares are drawn anew.
-        validation_data: ``(X, y)`` to score on, in place of ``cv``.
-        sample_weight: of the rows, in training and in scoring.
+        validation_data: ``(X, y)`` or ``(X, y, sample_weight)`` to score on, in place of ``cv``.
+        sample_weight: of the rows of ``X``, in training and in scoring.
         seeds: how many seeds to train each setting with, or which; scores are averaged over them.
             A ``seed`` in the space makes settings of its own instead.
         metric: ``"accuracy"`` for classes, ``"r2"`` for values, ``"loss"``, which counts
-            negatively, or ``metric(network, X, y)``; more is better.
+            negatively and compares settings of one loss, or ``metric(network, X, y)``; more is
+            better.
         early_stopping: a patience in epochs, or `mlpcore.EarlyStopping`, for each network by
             itself, on its held-out rows.
         curves: whether the loss on the held-out rows is taken after each epoch, for the picture;
             early stopping does it anyhow.
         halving: successive halving: train all settings for a little while, go on with the best of
             them, one in so many, for so many times as long, until some have trained in full.
-        refit: whether the best setting is trained once more, on all rows, with the first seed; with
-            early stopping for as many epochs as were best on average.
+        refit: whether the best setting is trained once more, on all rows of ``X``, with the first
+            seed; with early stopping for as many epochs as were best on average.
         max_members: the most networks in one stack; without it 64 where there is an ``executor``.
         max_bytes: the most memory that one stack may take.
         executor: runs the stacks on other processes or machines: a `concurrent.futures.Executor`,

@@ -23,6 +23,7 @@ from mlpcore.experiments.space import Setting, Space, settings
 from mlpcore.mlp import MLP
 from mlpcore.network.arrays import finite_numbers
 from mlpcore.training import EarlyStopping
+from mlpcore.training.data import given_validation
 from mlpcore.training.evaluate import metric_names
 
 #: Where data are checked, wherever they will be trained on.
@@ -41,6 +42,7 @@ class Study:
         problem: the data and how networks are judged.
         seeds: that each setting is trained with, or ``None`` for each setting's own.
         halving: one in how many settings goes on, or ``None`` for all.
+        rows: what the best network is trained on, or ``None`` for all rows.
     """
 
     settings: list[Setting]
@@ -48,6 +50,7 @@ class Study:
     problem: Problem
     seeds: tuple[int, ...] | None
     halving: int | None
+    rows: np.ndarray | None = None
 
     @property
     def shares(self) -> list[float]:
@@ -93,7 +96,7 @@ def study(
     n_iter: int | None = None,
     cv: Any = None,
     repeats: int = 1,
-    validation_data: tuple[Any, Any] | None = None,
+    validation_data: tuple[Any, ...] | None = None,
     sample_weight: Any = None,
     seeds: int | Iterable[int] | None = None,
     metric: Metric | None = None,
@@ -105,66 +108,77 @@ def study(
     **fixed: Any,
 ) -> Study:
     """Check what a sweep is asked for; see `mlpcore.sweep`."""
+    random_state = whole_number("random_state", random_state, least=0)
     found = settings(space, n_iter, random_state)
     if halving is not None:
         halving = whole_number("halving", halving, least=2)
-    if validation_data is not None and cv is not None:
-        raise ValueError("got validation_data and cv, expected one of them")
+    if validation_data is not None and (cv is not None or repeats != 1):
+        raise ValueError("got validation_data and cv or repeats, expected one of them")
     y = np.asarray(to_numpy(y))
     usual = {"output": "softmax" if _are_labels(y) else "identity"}
     recipes = [Recipe.of({**usual, **fixed, **setting}) for setting in found]
     # The most exact that any setting asks for.
     dtype = max(recipe.network["dtype"] for recipe in recipes)
-    X, y, own = _data(X, y, validation_data, dtype)
-    labels = y if _are_labels(y) else None
+    parts = [(_features(X, dtype), y, sample_weight), *_more(validation_data, dtype)]
+    X, y = _joined("X", [part[0] for part in parts]), _joined("y", [part[1] for part in parts])
     probe = _probe(recipes, X, y, dtype)
-    _, _, weight = probe.prepare(X, y, sample_weight)
+    weights = [probe.prepare(*part)[2] for part in parts]
+    rows = np.arange(len(parts[0][0])) if validation_data is not None else None
     problem = Problem(
         X=X,
         y=y,
-        weight=None if weight is None else to_numpy(weight),
+        weight=_weight(weights, [len(part[0]) for part in parts]),
         outputs=probe.sizes[-1],
         splits=tuple(
-            own
-            or splits(
+            splits(
                 FOLDS if cv is None else cv,
                 X,
                 y,
-                labels=labels,
+                labels=y if _are_labels(y) else None,
                 repeats=repeats,
                 seed=random_state,
             )
+            if rows is None
+            else [Split(rows, np.arange(len(rows), len(X)))]
         ),
         metric=checked_metric(metric, probe),
         stopping=_stopping(early_stopping, probe),
         curves=curves,
         backend=find_backend(backend),
     )
-    return Study(found, recipes, problem, _seeds(seeds, {*fixed}.union(*found)), halving)
+    chosen = _seeds(seeds, {*fixed}.union(*found))
+    return Study(found, recipes, problem, chosen, halving, rows)
 
 
 def _are_labels(y: np.ndarray) -> bool:
     return y.ndim == 1 and y.dtype.kind in "biu"
 
 
-def _data(
-    X: Any, y: np.ndarray, validation_data: Any, dtype: str
-) -> tuple[np.ndarray, np.ndarray, list[Split] | None]:
-    """Features and targets in the host's memory, the validation data behind the others."""
-    X = _features(X, dtype)
+def _more(validation_data: Any, dtype: str) -> list[tuple[np.ndarray, np.ndarray, Any]]:
+    """The validation data in the host's memory, if there are any."""
     if validation_data is None:
-        return X, y, None
+        return []
+    X, y, *weight = given_validation(validation_data)
+    return [(_features(X, dtype), np.asarray(to_numpy(y)), weight[0] if weight else None)]
+
+
+def _joined(name: str, parts: list[np.ndarray]) -> np.ndarray:
+    """The validation data behind the others."""
     try:
-        more, targets = validation_data
-        whole = np.concatenate([X, _features(more, dtype)])
-        wanted = np.concatenate([y, np.asarray(to_numpy(targets))])
-    except (TypeError, ValueError) as fault:
+        return parts[0] if len(parts) == 1 else np.concatenate(parts)
+    except ValueError as fault:
         raise ValueError(
-            f"got validation_data that does not go with X and y ({fault}), expected (X, y) with as "
-            "many columns"
+            f"got validation_data that does not go with {name} ({fault}), expected as many columns"
         ) from fault
-    rows = np.arange(len(whole))
-    return whole, wanted, [Split(rows[: len(X)], rows[len(X) :])]
+
+
+def _weight(weights: list[Any], rows: list[int]) -> np.ndarray | None:
+    """One weight a row; 1 in a part that has none."""
+    if all(weight is None for weight in weights):
+        return None
+    return np.concatenate(
+        [np.ones(n) if w is None else to_numpy(w) for w, n in zip(weights, rows, strict=True)]
+    )
 
 
 def _features(X: Any, dtype: str) -> np.ndarray:
@@ -196,7 +210,7 @@ def _seeds(seeds: int | Iterable[int] | None, given: set[str]) -> tuple[int, ...
             "got seeds and a seed in the space or fixed, expected one of them; seeds are averaged "
             "over, a seed in the space is a setting of its own"
         )
-    numbers = range(whole_number("seeds", seeds)) if isinstance(seeds, int) else seeds
+    numbers = seeds if isinstance(seeds, Iterable) else range(whole_number("seeds", seeds))
     chosen = tuple(whole_number("seed", seed, least=0) for seed in numbers)
     if not chosen:
         raise ValueError("got no seeds, expected at least one, or None for each setting's own")
@@ -204,7 +218,9 @@ def _seeds(seeds: int | Iterable[int] | None, given: set[str]) -> tuple[int, ...
 
 
 def _stopping(given: EarlyStopping | int | None, probe: MLP) -> EarlyStopping | None:
-    stopping = EarlyStopping(given) if isinstance(given, int) else given
-    if stopping is not None and stopping.metric is not None:
+    if given is None:
+        return None
+    stopping = given if isinstance(given, EarlyStopping) else EarlyStopping(given)
+    if stopping.metric is not None:
         metric_names(probe, stopping.metric)
     return stopping

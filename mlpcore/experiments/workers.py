@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import pickle
 import platform
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -132,6 +133,7 @@ class Scheduler:
 
         Raises:
             RuntimeError: for a task that was lost too often, or an executor that broke.
+            TypeError: for a task that cannot be pickled.
         """
         waiting: dict[Future[Answer], Job] = {}
         jobs = deque(map(Job, range(len(tasks))))
@@ -164,6 +166,12 @@ class Scheduler:
         """What came of a job; ``None`` where it has to be sent out again."""
         try:
             answer = future.result()
+        except (pickle.PicklingError, AttributeError, TypeError) as fault:
+            # Nothing of ours: what a worker raises comes back in its answer.
+            raise TypeError(
+                f"got a sweep that cannot be sent to another process ({fault}), expected a metric "
+                "that is a function of a module, and data and settings that can be pickled"
+            ) from fault
         except Exception as fault:
             self._lose(job, fault)
             return None

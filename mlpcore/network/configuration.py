@@ -11,11 +11,11 @@ from typing import Any, Self
 import numpy as np
 
 from mlpcore.backend.checks import at_least_0, fractions, whole_number
-from mlpcore.backend.names import choose
+from mlpcore.backend.names import choose, defaults, format_spec, parse_spec
 from mlpcore.functions.initializers import initializer
 from mlpcore.network import by_member
 from mlpcore.network.draws import Identity
-from mlpcore.network.heads import HEADS
+from mlpcore.network.heads import HEADS, Head
 from mlpcore.network.sizes import checked_sizes, widest
 
 DTYPES = {"float32": "float32", "float64": "float64"}
@@ -47,12 +47,10 @@ class Configuration:
 
     def __post_init__(self) -> None:
         members = None if self.members is None else whole_number("members", self.members)
-        if np.ndim(self.loss):
-            raise ValueError(
-                f"got losses {' and '.join(map(str, self.loss))}, expected one for all members; "
-                'its parameters may differ, as in "huber(delta=[0.5, 1.0])"'
-            )
+        head = choose("output", self.output, HEADS)
         own = {name: by_member.revived(getattr(self, name)) for name in OWN}
+        if np.ndim(own["loss"]):
+            own["loss"] = _one_loss(own["loss"], head)
         own["init_scale"] = at_least_0("init_scale", own["init_scale"])
         own["label_smoothing"] = _checked_smoothing(own["label_smoothing"], self.output)
         checked = {
@@ -63,7 +61,6 @@ class Configuration:
         }
         for name, value in checked.items():
             object.__setattr__(self, name, value)
-        choose("output", self.output, HEADS)
         for text in np.unique(self.init) if isinstance(self.init, np.ndarray) else (self.init,):
             initializer(text)
         if self.normalization == "layer" and self.sizes != widest(self.sizes):
@@ -142,6 +139,28 @@ class Configuration:
     def as_json(self) -> dict[str, Any]:
         """The arguments as JSON can hold them; arrays become ``{"members": [...]}``."""
         return {field.name: by_member.plain(getattr(self, field.name)) for field in fields(self)}
+
+
+def _one_loss(texts: Sequence[str], head: Head) -> Any:
+    """The members' losses as one text: what one of them leaves out is the default.
+
+    Raises:
+        ValueError: for different losses.
+    """
+    pairs = [parse_spec(str(text)) for text in texts]
+    given = {key for _, own in pairs for key in own}
+    written = []
+    for name, own in pairs:
+        loss = head.loss(name)
+        usual = {key: value for key, value in defaults(loss.rows).items() if key in given}
+        written.append(format_spec(loss.name, usual | own))
+    joined = by_member.join(written)
+    if np.ndim(joined):
+        raise ValueError(
+            f"got losses {' and '.join(map(str, texts))}, expected one for all members; its "
+            'parameters may differ, as in "huber(delta=[0.5, 1.0])"'
+        )
+    return joined
 
 
 def _checked_smoothing(value: Any, output: str) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
@@ -15,6 +15,7 @@ from sklearn.metrics import get_scorer
 from sklearn.utils import _safe_indexing, check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from mlpcore.backend.checks import whole_number
 from mlpcore.backend.dispatch import Array, namespace
 from mlpcore.mlp import MLP
 from mlpcore.sklearn.arrays import Home, backend_for, carry, on_host
@@ -26,6 +27,7 @@ from mlpcore.sklearn.initial import initial_values
 from mlpcore.sklearn.monitor import warn_of_haste
 from mlpcore.sklearn.parameters import Parameters
 from mlpcore.sklearn.quasi_newton import minimise
+from mlpcore.training.data import given_validation
 
 #: ``(X, y)`` or ``(X, y, sample_weight)`` that the user holds out, or nothing.
 Given = tuple[Any, ...] | None
@@ -50,8 +52,8 @@ class BaseMLP(Parameters):
                 which is made dense.
             y: labels or values ``(n_samples,)``, or ``(n_samples, n_outputs)``.
             sample_weight: not negative, ``(n_samples,)``.
-            validation_data: ``(X, y)`` or ``(X, y, sample_weight)``, measured after each epoch, and
-                what early stopping goes by, in place of a part of ``X``.
+            validation_data: ``(X, y)`` or ``(X, y, sample_weight)``, measured after each epoch of
+                SGD and Adam, and what early stopping goes by, in place of a part of ``X``.
 
         Returns:
             The estimator.
@@ -66,13 +68,28 @@ class BaseMLP(Parameters):
 
     @property
     def coefs_(self) -> list[Array]:
-        """The weights ``(fan_in, fan_out)`` of each layer."""
+        """The weights ``(fan_in, fan_out)`` of each layer.
+
+        Assign a whole list to change them; the list itself is a new one each time.
+        """
         return [self._home.bring(weight) for weight in self.network_.weights]
+
+    @coefs_.setter
+    def coefs_(self, weights: Iterable[Any]) -> None:
+        self._write(self.network_.weights, weights)
 
     @property
     def intercepts_(self) -> list[Array]:
-        """The biases ``(fan_out,)`` of each layer."""
+        """The biases ``(fan_out,)`` of each layer, likewise."""
         return [self._home.bring(bias) for bias in self.network_.biases]
+
+    @intercepts_.setter
+    def intercepts_(self, biases: Iterable[Any]) -> None:
+        self._write(self.network_.biases, biases)
+
+    def _write(self, parameters: list[Array], values: Iterable[Any]) -> None:
+        for parameter, value in zip(parameters, values, strict=True):
+            parameter[...] = self.network_.backend.asarray(value, self.network_.dtype)
 
     @property
     def _no_improvement_count(self) -> int:
@@ -157,7 +174,7 @@ class BaseMLP(Parameters):
         values = initial_values(sizes, self.activation, random) if own else []
         held_out = None
         if validation_data is not None:
-            held_out = self._given_out(*validation_data)
+            held_out = self._given_out(*given_validation(validation_data))
         elif self.early_stopping and self._is_stochastic:
             held_out, examples = self._split(examples, self._for_scorer(X, x), y_checked, random)
         if first:
@@ -226,7 +243,7 @@ class BaseMLP(Parameters):
         sizes = np.atleast_1d(self.hidden_layer_sizes)
         if np.any(sizes <= 0):
             raise ValueError(f"hidden_layer_sizes must be > 0, got {sizes.tolist()}.")
-        return [int(size) for size in sizes]
+        return [whole_number("hidden_layer_sizes", size) for size in sizes.tolist()]
 
     @property
     def _is_stochastic(self) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from dataclasses import dataclass
 from typing import Any
 
@@ -41,8 +42,16 @@ class HeldOut:
         if self.scorer is None:
             return loss, float(metrics[self.metric])
         weight = self.examples.weight
-        weights = {} if weight is None else {"sample_weight": weight}
+        weighs = weight is not None and _weighs(self.scorer)
+        weights = {"sample_weight": weight} if weighs else {}
         return loss, float(self.scorer(estimator, *self.given, **weights))
+
+
+def _weighs(scorer: Any) -> bool:
+    """Whether a scorer takes weights."""
+    if hasattr(scorer, "_accept_sample_weight"):  # scikit-learn's own
+        return bool(scorer._accept_sample_weight())
+    return "sample_weight" in inspect.signature(scorer).parameters
 
 
 def split_rows(

@@ -13,6 +13,7 @@ from mlpcore.sklearn.examples import Examples
 from mlpcore.sklearn.held_out import HeldOut
 from mlpcore.sklearn.penalty import Penalty, epoch_strength
 from mlpcore.training import DivergenceError, Epoch
+from mlpcore.training.callbacks import call, checked
 from mlpcore.training.progress import Bar
 
 if TYPE_CHECKING:
@@ -57,6 +58,7 @@ class Monitor:
         self.converged = self.ended = False
         self._estimator, self._descent = estimator, descent
         self._examples, self._held_out, self._bar = examples, held_out, bar
+        self._callbacks = checked(estimator.callbacks)
         self._reported = estimator._loss_report(examples)
         if held_out is not None:
             self._reported_there = estimator._loss_report(held_out.examples)
@@ -87,8 +89,8 @@ class Monitor:
         if estimator._convergence.waited > estimator.n_iter_no_change:
             self.converged = self._gives_up()
         self._bar.advance(epoch)
-        wishes = [callback(epoch) is True for callback in estimator.callbacks]
-        self.ended = self.converged or any(wishes)
+        wished = call(self._callbacks, epoch)
+        self.ended = self.converged or wished
         return self.ended
 
     def diverged(self, fault: DivergenceError) -> None:

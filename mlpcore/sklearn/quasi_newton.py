@@ -10,6 +10,7 @@ from sklearn.utils.optimize import _check_optimize_result
 from mlpcore.sklearn.examples import Examples
 from mlpcore.sklearn.penalty import Penalty
 from mlpcore.training import Epoch
+from mlpcore.training.callbacks import call, checked
 from mlpcore.training.lbfgs import lbfgs
 from mlpcore.training.progress import Bar
 
@@ -22,7 +23,7 @@ def minimise(estimator: Any, examples: Examples) -> None:
             f"clip_norm={estimator.clip_norm}, expected neither; they belong to steps along one "
             "gradient, use alpha"
         )
-    network = estimator.network_
+    network, callbacks = estimator.network_, checked(estimator.callbacks)
     l2 = estimator.alpha / examples.total
     penalty, report = Penalty(network, 0.5 * l2), estimator._loss_report(examples)
 
@@ -51,8 +52,7 @@ def minimise(estimator: Any, examples: Examples) -> None:
             network=network,
         )
         bar.advance(epoch)
-        wishes = [callback(epoch) is True for callback in estimator.callbacks]
-        ended = any(wishes)
+        ended = call(callbacks, epoch)
         return ended
 
     try:

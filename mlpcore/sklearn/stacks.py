@@ -18,6 +18,7 @@ from mlpcore.sklearn.examples import Examples
 from mlpcore.sklearn.held_out import HeldOut
 from mlpcore.sklearn.penalty import Penalty, epoch_strength
 from mlpcore.training import DivergenceError, Epoch, State, fit
+from mlpcore.training.callbacks import checked
 from mlpcore.training.data import Data, prepare
 from mlpcore.training.evaluate import evaluate
 
@@ -60,7 +61,7 @@ class Pending:
 def can_be_stacked(estimator: Any) -> bool:
     """Whether an estimator's training can share a stack: SGD or Adam that nobody watches."""
     steady = estimator.solver == "adam" or estimator.learning_rate == "constant"
-    watched = estimator.verbose or tuple(estimator.callbacks) or estimator.scoring is not None
+    watched = estimator.verbose or checked(estimator.callbacks) or estimator.scoring is not None
     return estimator._is_stochastic and steady and not watched and not estimator.warm_start
 
 

@@ -48,6 +48,19 @@ class Data:
         return Data(own(self.x, 3), own(self.target, 3), own(self.weight, 2), rows)
 
 
+def given_validation(given: Any) -> tuple[Any, ...]:
+    """``(X, y)`` or ``(X, y, sample_weight)``.
+
+    Raises:
+        TypeError: for anything else.
+    """
+    if not isinstance(given, (tuple, list)) or len(given) not in (2, 3):
+        raise TypeError(
+            "got validation_data that is no pair, expected (X, y) or (X, y, sample_weight)"
+        )
+    return tuple(given)
+
+
 def prepare(
     network: Network, X: Any, y: Any, sample_weight: Any, class_weight: Any, rows: Any
 ) -> Data:

@@ -11,10 +11,10 @@ from mlpcore.backend.checks import whole_number
 from mlpcore.network import Network
 from mlpcore.network.inputs import weights
 from mlpcore.training.batches import batches
-from mlpcore.training.callbacks import Callback
+from mlpcore.training.callbacks import Callback, checked
 from mlpcore.training.checkpoint import Checkpoint, Keeper
 from mlpcore.training.crew import Job
-from mlpcore.training.data import Data, part_of, prepare
+from mlpcore.training.data import Data, given_validation, part_of, prepare
 from mlpcore.training.early_stopping import EarlyStopping
 from mlpcore.training.evaluate import metric_names
 from mlpcore.training.fingerprint import fingerprint
@@ -66,7 +66,7 @@ def fit(
             raise ValueError("got validation_data and validation_rows, expected one of them")
         validation = _held_out(network, data, validation_rows, sample_weight)
     elif validation_data is not None:
-        validation = _validation(network, validation_data)
+        validation = _validation(network, given_validation(validation_data))
     stopping = _stopping(early_stopping, validation is not None)
     if stopping is not None:
         names = (*names, *_monitored(network, stopping, validation is not None))
@@ -78,7 +78,7 @@ def fit(
         job,
         metrics=names,
         stopping=stopping,
-        callbacks=tuple(callbacks),
+        callbacks=checked(callbacks),
         keeper=_keeper(checkpoint, state, job, names, stopping),
     )
     return trainer.run(epochs, progress)
@@ -102,10 +102,6 @@ def _check_state(state: State, network: Network, optimizer: Any) -> None:
 
 
 def _validation(network: Network, given: tuple[Any, ...]) -> Data:
-    if not isinstance(given, (tuple, list)) or len(given) not in (2, 3):
-        raise TypeError(
-            "got validation_data that is no pair, expected (X, y) or (X, y, sample_weight)"
-        )
     try:
         return Data(*network.prepare(*given))
     except (TypeError, ValueError) as fault:

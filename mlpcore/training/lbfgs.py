@@ -12,6 +12,7 @@ from mlpcore.backend.extras import require
 from mlpcore.layers import BatchNorm, Dropout, Pass
 from mlpcore.network import Network
 from mlpcore.network.parameters import Parameters
+from mlpcore.training.callbacks import is_yes
 
 
 def lbfgs(
@@ -69,7 +70,7 @@ def lbfgs(
     def each(intermediate_result: Any) -> None:
         nonlocal number
         norm = float(np.linalg.norm(objective.slope))
-        if callback is not None and callback(number, float(intermediate_result.fun), norm) is True:
+        if callback is not None and is_yes(callback(number, float(intermediate_result.fun), norm)):
             raise StopIteration
         number += 1
 

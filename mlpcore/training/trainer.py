@@ -7,7 +7,7 @@ import warnings
 
 import numpy as np
 
-from mlpcore.training.callbacks import Callback
+from mlpcore.training.callbacks import Callback, call
 from mlpcore.training.checkpoint import Keeper
 from mlpcore.training.crew import Crew, Job
 from mlpcore.training.early_stopping import EarlyStopping, Watch
@@ -185,10 +185,10 @@ class Trainer:
 
     def _ending(self, epoch: Epoch) -> str:
         """Why training ends after this epoch, or nothing."""
-        wishes = [callback(epoch) is True for callback in self.callbacks]
+        wished = call(self.callbacks, epoch)
         if not np.count_nonzero(self.state.active):
             return "early stopping"
-        return "callback" if any(wishes) else ""
+        return "callback" if wished else ""
 
     @np.errstate(all="ignore")
     def _settle(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -68,6 +69,16 @@ def test_by_members_and_widths(found: dict[str, Any]) -> None:
     assert "The 400 fits took 2.5 s; 2 s was the plan's estimate." in text
 
 
-def test_the_picture(found: dict[str, Any], tmp_path: Path) -> None:
+def test_what_is_measured_reaches_tables_and_picture(
+    found: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sweeps = module("sweeps")
+    monkeypatch.setattr(sweeps, "EPOCHS", 3)
+    measured = {"members": sweeps.members(1, 1), "leaving": sweeps.leaving(1, 1)}
+    found |= json.loads(json.dumps(measured))
+    for sizes in found["members"]["bytes"].values():
+        assert sizes["counted"] == pytest.approx(sizes["measured"], rel=0.15)
+    assert len(tables.by_members(found["members"])) == 1 + len(found["members"]["members"])
+    assert 0 < float(tables.against_targets(found)[-1][1]) < 2
     module("charts.sweeps").picture(found, tmp_path / "sweeps.png")
-    assert (tmp_path / "sweeps.png").read_bytes().startswith(b"\x89PNG")
+    assert (tmp_path / "sweeps.png").stat().st_size > 10_000

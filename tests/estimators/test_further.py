@@ -171,12 +171,43 @@ def test_a_scorer_sees_the_names_of_the_columns(iris: Data) -> None:
         return float(estimator.score(held_out, labels))
 
     with warnings.catch_warnings(action="error", category=UserWarning):
-        quick(early_stopping=True, scoring=scoring_of(scorer), tol=1.0).fit(table, y)
+        quick(early_stopping=True, scoring=scorer, tol=1.0).fit(table, y)
 
 
-def scoring_of(scorer: Any) -> Any:
-    """A scorer as scikit-learn wants it."""
-    return lambda estimator, X, y, sample_weight=None: scorer(estimator, X, y)
+def test_a_scorer_that_takes_no_weights(iris: Data) -> None:
+    X, y = iris
+    quick(early_stopping=True, scoring=lambda e, X, y: e.score(X, y), class_weight="balanced").fit(
+        X, y
+    )
+    MLPRegressor(early_stopping=True, scoring="neg_max_error", max_iter=3).fit(X, y, np.ones(150))
+
+
+@pytest.mark.parametrize("solver", ["adam", "lbfgs"])
+def test_what_a_callback_returns(iris: Data, solver: str) -> None:
+    X, y = iris
+    for answer, epochs in ((np.True_, 1), (True, 1), (1, 3), (None, 3)):
+        fitted = quick(solver=solver, max_iter=3, tol=0.0, callbacks=[lambda _, a=answer: a])
+        assert fitted.fit(X, y).n_iter_ == epochs
+    for wrong in (None, print, ["print"]):
+        with pytest.raises(TypeError, match=r"got callbacks=.*expected a list of functions"):
+            quick(solver=solver, callbacks=wrong).fit(X, y)
+
+
+def test_parameters_that_are_assigned(iris: Data) -> None:
+    X, y = iris
+    first, second = quick(random_state=0).fit(X, y), quick(random_state=1).fit(X, y)
+    second.coefs_, second.intercepts_ = first.coefs_, first.intercepts_
+    np.testing.assert_array_equal(second.predict_proba(X), first.predict_proba(X))
+    with pytest.raises(ValueError, match="zip"):
+        second.coefs_ = first.coefs_[:1]
+
+
+def test_what_is_no_width_or_no_pair(iris: Data) -> None:
+    X, y = iris
+    with pytest.raises(ValueError, match=r"got hidden_layer_sizes=5\.9"):
+        quick(hidden_layer_sizes=(5.9,)).fit(X, y)
+    with pytest.raises(TypeError, match="got validation_data that is no pair"):
+        quick().fit(X, y, validation_data=X)
 
 
 def test_a_batch_that_weighs_nothing_changes_nothing(iris: Data) -> None:

@@ -133,6 +133,15 @@ def test_a_damaged_line_is_named(line: str, tmp_path: Path) -> None:
         read(path)
 
 
+@pytest.mark.parametrize("text", ["notes", "{x", "one\ntwo", "[]\n"])
+def test_another_file_stays_as_it_is(text: str, tmp_path: Path) -> None:
+    path = tmp_path / "notes.txt"
+    path.write_text(text)
+    with pytest.raises(ValueError, match=r"notes\.txt: got a (file that is no|journal that is)"):
+        read(path)
+    assert path.read_text() == text
+
+
 def test_an_empty_file_is_a_new_journal(tmp_path: Path) -> None:
     path = tmp_path / "sweep.jsonl"
     path.touch()

@@ -154,8 +154,7 @@ def test_a_given_split(classes: Any, alone: Any) -> None:
     assert result.best_score == pytest.approx(right, abs=1e-12)
     pairs = [(np.arange(30), np.arange(30, 50))]
     assert mc.sweep({}, X, y, cv=pairs, **fixed).best_score == result.best_score
-    whole, _ = alone(X, y, {"hidden": (5,), **FIXED}, slice(None))
-    np.testing.assert_allclose(result.best_network.parameters, whole.parameters, rtol=1e-10)
+    np.testing.assert_allclose(result.best_network.parameters, network.parameters, rtol=1e-10)
 
 
 def test_sample_and_class_weights(classes: Any, alone: Any) -> None:
@@ -285,7 +284,13 @@ def test_one_bar_with_the_best_score(
             "validation_data and cv",
         ),
         ({"validation_data": (np.ones((1, 3)), [0])}, ValueError, "got validation_data that"),
-        ({"validation_data": 3}, ValueError, "got validation_data that"),
+        ({"validation_data": 3}, TypeError, "got validation_data that is no pair"),
+        (
+            {"validation_data": (np.ones((1, 4)), [0]), "repeats": 2},
+            ValueError,
+            "validation_data and cv or repeats",
+        ),
+        ({"random_state": None}, ValueError, "got random_state=None"),
         ({"halving": 1}, ValueError, "got halving=1"),
         ({"max_members": 0}, ValueError, "got max_members=0"),
         ({"max_bytes": 1}, ValueError, "got max_bytes=1, expected at least"),
@@ -349,3 +354,34 @@ def test_whole_numbers_that_are_no_labels(classes: Any) -> None:
 def test_outputs_in_one_space_must_be_alike(classes: Any) -> None:
     with pytest.raises(ValueError, match="got the outputs"):
         mc.sweep({"output": ["softmax", "sigmoid"]}, *classes, **FIXED)
+
+
+def test_parameters_of_a_loss_that_only_some_settings_give(classes: Any) -> None:
+    X, y = classes[0], classes[0][:, 0]
+    space = {"loss": ["huber", "huber(delta=0.3)"]}
+    result = mc.sweep(space, X, y, cv=2, refit=False, **FIXED)
+    each = [mc.sweep({"loss": [loss]}, X, y, cv=2, refit=False, **FIXED) for loss in space["loss"]]
+    together = result.columns["mean_test_score"]
+    assert together.tolist() == [alone.columns["mean_test_score"][0] for alone in each]
+
+
+def test_weights_of_validation_data(classes: Any) -> None:
+    X, y = classes
+    weight = np.random.default_rng(3).uniform(0.1, 2.0, 50)
+    fixed = {"hidden": (5,), "metric": "loss", "refit": False, **FIXED}
+    apart = {"X": X[:30], "y": y[:30], "validation_data": (X[30:], y[30:], weight[30:].copy())}
+    pairs = [(np.arange(30), np.arange(30, 50))]
+    whole = mc.sweep({}, X, y, sample_weight=weight, cv=pairs, **fixed)
+    result = mc.sweep({}, sample_weight=weight[:30], **apart, **fixed)
+    assert result.best_score == whole.best_score
+    weight[:30] = 1.0
+    whole = mc.sweep({}, X, y, sample_weight=weight, cv=pairs, **fixed)
+    assert mc.sweep({}, **apart, **fixed).best_score == whole.best_score
+
+
+def test_numbers_of_numpy(classes: Any) -> None:
+    X, y = classes
+    arguments = {"seeds": 2, "early_stopping": 1, "random_state": 3}
+    arrays = {name: np.int64(value) for name, value in arguments.items()}
+    first, second = (mc.sweep({}, X, y, cv=2, **FIXED, **own) for own in (arguments, arrays))
+    assert first.best_score == second.best_score

@@ -242,3 +242,13 @@ def test_tasks_and_outcomes_travel() -> None:
     there, here = train(problem, task), train(asked.problem, Task(bucket, 6))
     assert [r.loss for r in there.records] == [r.loss for r in here.records]
     assert [r.score for r in there.records] == [r.score for r in here.records]
+
+
+def test_what_cannot_be_sent_is_told_so() -> None:
+    with pytest.raises(TypeError, match=r"cannot be sent to another process.*function"):
+        mc.sweep(
+            *({}, X, Y),
+            metric=lambda *_: 1.0,
+            executor=lambda: futures.ProcessPoolExecutor(1),
+            **FIXED,
+        )

@@ -120,7 +120,10 @@ NAMES = np.array(["relu", "tanh"])
             {"output": "identity", "loss": "huber(delta=[1.0, 2.0, 0.0])"},
             "got delta=.*expected a finite number above 0",
         ),
-        ({"loss": np.array(["huber", "huber", "squared_error"])}, "got losses huber and huber and"),
+        (
+            {"output": "identity", "loss": np.array(["huber", "huber", "squared_error"])},
+            "got losses huber and huber and",
+        ),
     ],
     ids=lambda value: str(value) if isinstance(value, dict) else "",
 )

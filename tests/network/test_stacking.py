@@ -123,3 +123,12 @@ def test_networks_on_several_backends_are_refused() -> None:
     strict = pytest.importorskip("array_api_strict")
     with pytest.raises(ValueError, match=r"got networks on 2 backends.*move them with to\(\)"):
         mc.MLP.stack([mc.MLP([4, 3]), mc.MLP([4, 3], backend=strict)])
+
+
+def test_losses_that_differ_in_what_they_leave_out() -> None:
+    losses = ["huber", "huber(delta=2.0)"]
+    stack = mc.MLP.stack([mc.MLP([4, 3, 1], output="identity", loss=loss) for loss in losses])
+    assert stack.configuration["loss"] == "huber(delta=[1.0, 2.0])"
+    losses = ["auto", "squared_error"]
+    stack = mc.MLP.stack([mc.MLP([4, 3, 1], output="identity", loss=loss) for loss in losses])
+    assert stack.configuration["loss"] == "squared_error"

@@ -177,6 +177,15 @@ def test_the_diverged_leave_too(recorded: bool | None, crews: list[list[int]]) -
     np.testing.assert_array_equal(np.isnan(history.loss), np.tile(calm == 0, (4, 1)))
 
 
+def test_a_callback_may_answer_with_what_numpy_gives() -> None:
+    net = mc.MLP([2, 3, 2], members=3)
+    X, y = np.zeros((4, 2)), np.zeros(4, dtype=int)
+    history = net.fit(X, y, callbacks=[lambda epoch: np.all(epoch.loss < 50)], progress=False)
+    assert (len(history), history.stopped) == (1, "callback")
+    with pytest.raises(TypeError, match="got callbacks=None"):
+        net.fit(X, y, callbacks=None, progress=False)
+
+
 def test_callbacks_see_the_whole_stack(crews: list[list[int]]) -> None:
     net = network(members=MEMBERS)
     seen: list[float] = []

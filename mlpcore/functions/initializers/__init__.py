@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import functools
+import inspect
 from typing import Any
 
 import numpy as np
 
-from mlpcore.backend.names import check_parameters, choose, parse_spec
+from mlpcore.backend.names import check_parameters, choose, defaults, parse_spec
 from mlpcore.functions.initializers.auto import auto
 from mlpcore.functions.initializers.constant import constant
 from mlpcore.functions.initializers.glorot import glorot_normal, glorot_uniform
@@ -57,6 +58,11 @@ def initializer(spec: str, activation: str = "identity", **parameters: Any) -> I
     known = {"auto": auto(activation, **parameters), **INITIALIZERS}
     chosen = choose("initializer", name, known)
     check_parameters(name, chosen, own)
+    for key, value in defaults(chosen).items():
+        if value is inspect.Parameter.empty and key not in own:
+            raise ValueError(
+                f'got initializer {spec!r} without {key}, expected for example "{name}({key}=0.1)"'
+            )
     return functools.partial(chosen, **own)
 
 

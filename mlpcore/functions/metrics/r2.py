@@ -30,15 +30,18 @@ def r2(predicted: Array, target: Array, sample_weight: Array | None = None) -> A
     """
     xp = namespace(predicted, target, sample_weight)
     share = row_shares(target[..., 0], sample_weight)[..., None]
+    highest = xp.max(xp.where(share > 0, target, -inf), axis=-2, keepdims=True)
+    lowest = xp.min(xp.where(share > 0, target, inf), axis=-2, keepdims=True)
+    constant = highest == lowest
     deviation = xp.abs(target - xp.sum(share * target, axis=-2, keepdims=True))
     distance = xp.abs(target - predicted)
     # In units of the largest deviation, and infinite where the square's share would overflow.
     unit = xp.max(deviation, axis=-2, keepdims=True)
-    unit = xp.where(unit == 0, xp.ones_like(unit), unit)
+    unit = xp.where(constant | (unit == 0), xp.ones_like(unit), unit)
     bound = float(xp.finfo(distance.dtype).max) ** 0.25
     distance = xp.where(distance / bound > unit, inf, distance) / unit
     left = xp.sum(share * distance**2, axis=-2)
     total = xp.sum(share * (deviation / unit) ** 2, axis=-2)
-    constant = total == 0
+    constant = constant[..., 0, :] | (total == 0)
     explained = 1 - left / xp.where(constant, xp.ones_like(total), total)
     return xp.mean(xp.where(constant, xp.astype(left == 0, left.dtype), explained), axis=-1)
