@@ -4,12 +4,12 @@ float16 has no numbers below 6e-8, where gradients often lie, so losses are scal
 scaled here is not the loss but, where it matters, each matrix of gradients as it is cast: by the
 power of two that brings its largest number near the top of the range, one for each member, taken
 back from the product's result, which is float32. One scale for all layers, halved when it was too
-large and doubled from time to time, costs a pass less, but leaves layers outside the range whose
+large and doubled from time to time, costs fewer passes, but leaves layers outside the range whose
 gradients lie far apart, skips steps, and has to be remembered: by both of an epoch's plans, by
-checkpoints, by members that change their stack. A scale found anew from each matrix loses no number
-above 2^-28 of the largest, skips nothing, and gives the same bits however a run is cut up. It lives
-on the device, as a captured graph needs. cuBLASLt's own factor cannot take it back: for floats, it
-is one number for all members.
+checkpoints, by members that change their stack. A scale found anew from each matrix keeps every bit
+of numbers down to 2^-28 of the largest, skips nothing, and gives the same bits however a run is cut
+up. It lives on the device, as a captured graph needs. cuBLASLt's own factor cannot take it back: in
+a strided batch of floats, it is one number for all members.
 
 Source: Micikevicius et al. (2018), Mixed Precision Training, section 3.2.
 """
