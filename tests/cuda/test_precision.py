@@ -263,18 +263,18 @@ def test_a_member_that_overflows_leaves_the_others_alone(cupy: Any) -> None:
 def test_digits_are_learned_as_in_float32(cupy: Any) -> None:
     """By three seeds at once: nearer to float32 than the seeds are to each other."""
     x, y = io.load_digits()
-    order = np.random.default_rng(0).permutation(len(y))[:700]
+    order = np.random.default_rng(0).permutation(len(y))[:600]
     x, y = x[order], y[order]
     accuracy, losses = [], []
     for where, precision in ((cupy.backend, "float16"), ("cpu", "float32")):
         net = mc.MLP([64, 16, 10], members=3, seed=range(3)).to(where, precision=precision)
         history = net.fit(
-            x[:500], y[:500], optimizer=mc.Adam(0.02), batch_size=100, epochs=8, progress=False
+            x[:400], y[:400], optimizer=mc.Adam(0.02), batch_size=100, epochs=6, progress=False
         )
         losses.append(np.array(history.loss))
-        accuracy.append(np.mean(net.predict(x[500:]).argmax(-1) == y[500:], axis=-1))
-    np.testing.assert_allclose(losses[0], losses[1], rtol=2e-2)
-    assert np.min(accuracy) > 0.85
+        accuracy.append(np.mean(net.predict(x[400:]).argmax(-1) == y[400:], axis=-1))
+    np.testing.assert_allclose(losses[0], losses[1], rtol=1e-2)
+    assert np.min(accuracy) > 0.75
     assert np.max(np.abs(accuracy[0] - accuracy[1])) <= 0.02
 
 
