@@ -45,9 +45,11 @@ class MLP(Network):
         dtype: ``"float32"`` or ``"float64"``, of every array.
         backend: ``"cpu"``, ``"gpu"``, ``"gpu:1"`` or ``"auto"``; or an array library's namespace.
         precision: what products multiply in: ``"auto"`` is the ``dtype``; of a float32 network on
-            a GPU also ``"tf32"``, whose operands are rounded to 10 bits of fraction, or
-            ``"bfloat16"``, to 7. All else is in float32: what the products add up and give,
-            biases, activations, normalization, losses, gradients, parameters and updates; and
+            a GPU also ``"tf32"``, whose operands are rounded to 10 bits of fraction,
+            ``"bfloat16"``, to 7, or ``"float16"``, to 10 in a smaller range, into which gradients
+            are scaled; features, activations or weights beyond 65504 become NaN, and training
+            diverges. All else is in float32: what the products add up and give, biases,
+            activations, normalization, losses, gradients, parameters and updates; and
             `loss_and_gradients` as a whole. Models are saved without it.
         seed: keys every random draw; for a stack also one seed a member, which then draws what a
             single network with that seed draws. ``(seed, member)`` names one member of a stack.

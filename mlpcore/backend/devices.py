@@ -21,7 +21,7 @@ WORTH_A_GPU = 1 << 15
 #: Before so many bytes are copied to a GPU, its free memory is asked for.
 LARGE = 1 << 20
 #: What the products of a step may multiply in.
-PRECISIONS = dict.fromkeys(("auto", "float32", "float64", "tf32", "bfloat16"))
+PRECISIONS = dict.fromkeys(("auto", "float32", "float64", "tf32", "bfloat16", "float16"))
 #: DLPack's number for the memory of a CUDA device.
 CUDA = 2
 
@@ -127,7 +127,7 @@ class Backend:
         if dtype != "float32" or precision == "float64":
             raise ValueError(
                 f'got precision="{precision}" with dtype="{dtype}", expected "{dtype}"; the '
-                'products of dtype="float32" alone may be in "tf32" or "bfloat16"'
+                'products of dtype="float32" alone may be in "tf32", "bfloat16" or "float16"'
             )
         if not (self._on_gpu and self.records):
             raise ValueError(

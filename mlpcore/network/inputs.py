@@ -183,20 +183,32 @@ def check_outputs(outputs: Array, backend: Backend, dtype: str) -> None:
     rows = np.atleast_2d(backend.to_numpy(finite).all(axis=-1))
     fine = np.logical_or.reduce(rows, axis=0)
     if not np.all(fine):
+        narrow, wide = _ranges(backend, dtype)
         raise ValueError(
-            f"got X with outputs that are NaN or infinite in {dtype}, first in row "
+            f"got X with outputs that are NaN or infinite in {narrow}, first in row "
             f"{int(np.argmin(fine))}, expected numbers of a size that the network can compute "
-            'with; scale X, or use dtype="float64"'
+            f"with; scale X, or use {wide}"
         )
 
 
 def check_loss(loss: Array, backend: Backend, dtype: str) -> None:
     """Refuse examples that every network's loss ``(...)`` is NaN or infinite for."""
     if not bool(backend.xp.any(backend.xp.isfinite(loss))):
+        narrow, wide = _ranges(backend, dtype)
         raise ValueError(
-            f"got X and y with a loss that is NaN or infinite in {dtype}, expected numbers of a "
-            'size that the network can compute with; scale them, or use dtype="float64"'
+            f"got X and y with a loss that is NaN or infinite in {narrow}, expected numbers of a "
+            f"size that the network can compute with; scale them, or use {wide}"
         )
+
+
+def _ranges(backend: Backend, dtype: str) -> tuple[str, str]:
+    """The type whose range numbers have to fit, and what has a larger one.
+
+    Of the types that products may be in, float16 alone has a smaller range than float32.
+    """
+    if backend.precision == "float16":
+        return "float16", 'precision="float32"'
+    return dtype, 'dtype="float64"'
 
 
 def _same_length(name: str, length: int, rows: int) -> None:

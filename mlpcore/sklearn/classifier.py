@@ -60,7 +60,8 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         max_fun: the most evaluations of L-BFGS.
         backend: ``"cpu"``, ``"gpu"``, ``"gpu:1"`` or ``"auto"``; ``None`` is where ``X`` lies.
         precision: ``"float32"`` or ``"float64"``; ``"auto"`` is that of ``X``. On a GPU also
-            ``"tf32"`` and ``"bfloat16"``: float32 but for what products multiply, see `MLP`.
+            ``"tf32"``, ``"bfloat16"`` and ``"float16"``: float32 but for what products multiply,
+            see `MLP`.
         initializer: a name such as ``"he_normal"``, see `mlpcore.functions.initializers`; ``None``
             draws what scikit-learn draws, biases too.
         normalization: ``"batch"`` or ``"layer"``, in front of each activation.

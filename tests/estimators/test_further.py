@@ -272,7 +272,7 @@ def test_what_lbfgs_does_not_take(iris: Data) -> None:
 
 def test_values_that_no_parameter_takes(iris: Data) -> None:
     for parameters in (
-        {"precision": "float16"},
+        {"precision": "float8"},
         {"normalization": "group"},
         {"clip_norm": 0.0},
         {"label_smoothing": 1.0},

@@ -43,7 +43,12 @@ RESULT = np.dtype(
         ("reserved", "<i4", (4,)),
     ]
 )
-DTYPES = {0: np.dtype(np.float32), 1: np.dtype(np.float64), 14: np.dtype(np.uint16)}
+DTYPES = {
+    0: np.dtype(np.float32),
+    1: np.dtype(np.float64),
+    2: np.dtype(np.float16),
+    14: np.dtype(np.uint16),  # bfloat16's bits
+}
 #: Bytes of the workspace that every algorithm asks for.
 NEEDED = 1 << 10
 #: What each type of computing adds up in, and the bits of a float32 that it multiplies.
@@ -182,7 +187,7 @@ def _read(address: int, layout: dict[str, Any], bits: int) -> np.ndarray:
     if matrices.dtype == np.uint16:
         return (matrices.astype(np.uint32) << 16).view(np.float32)
     if bits == 32:
-        return matrices
+        return matrices.astype(np.promote_types(matrices.dtype, np.float32), copy=False)
     return (matrices.view(np.uint32) >> (32 - bits) << (32 - bits)).view(np.float32)
 
 

@@ -25,6 +25,7 @@ _TYPES = {
     "float64": (1, 1, "COMPUTE_64F"),
     "tf32": (0, 0, "COMPUTE_32F_FAST_TF32"),
     "bfloat16": (14, 0, "COMPUTE_32F"),
+    "float16": (2, 0, "COMPUTE_32F"),
 }
 
 #: The algorithms chosen so far and the workspace of each, by all that they may depend on.

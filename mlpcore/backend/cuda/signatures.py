@@ -328,7 +328,16 @@ SIGNATURES: dict[str, Signature] = {
     "gather_values": _signature(
         "gather", "x:N~ index:n# -> y:n~", "columns gather_rows", columns=""
     ),
-    "to_bfloat16": _signature("cast", "x:n,k= -> y:n,k^", "columns cast", storage="bf16"),
+    "to_bfloat16": _signature("cast", "x:n,k= - - -> - y:n,k^", "columns cast", storage="bf16"),
+    "to_float16": _signature("cast", "x:n,k= - - -> - y:n,k^", "columns cast", storage="f16"),
+    "to_scaled_float16": _signature(
+        "cast",
+        "x:n,k= - - -> scale: y:n,k^",
+        "flat largest, total scale, columns cast",
+        scratch="shares",
+        storage="f16",
+    ),
+    "unscale": _signature("cast", "x:n,k scale: -> y:n,k", "flat unscale"),
     "stop_if_not_finite": _signature(
         "plan", "loss: -> live:# stopped:#", "once stop_if_not_finite", rows="", columns=""
     ),
