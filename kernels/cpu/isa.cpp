@@ -16,7 +16,7 @@ const InstructionSet* const compiled_in[] = {
     &instruction_set_baseline,
     &instruction_set_avx2,
     &instruction_set_avx512,
-#elif defined(__aarch64__)
+#elif defined(__aarch64__) || defined(_M_ARM64)
     &instruction_set_neon,
 #else
     &instruction_set_baseline,

@@ -8,11 +8,12 @@
 
 MLPCORE_BEGIN
 
-// Registers hold a block of `block_rows` by `block_panels` vectors, one row of B and one broadcast.
+// Registers hold a block of `block_rows` by `block_panels` vectors, one row of B and one broadcast;
+// on ARM one for each row, since compilers load them all ahead there.
 #if defined(__AVX512F__)
 constexpr int block_rows = 8, block_panels = 3;
 #elif defined(__aarch64__)
-constexpr int block_rows = 6, block_panels = 4;
+constexpr int block_rows = 5, block_panels = 4;
 #else
 constexpr int block_rows = 4, block_panels = 3;
 #endif

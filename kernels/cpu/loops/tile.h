@@ -113,7 +113,7 @@ struct Tile {
         lanes([&](int l) { lane[l] = total; });
     }
     // NaN wins, and stays.
-    MLPCORE_HD static T larger(T x, T top) { return (x > top) | (x != x) ? x : top; }
+    MLPCORE_HD static T larger(T x, T top) { return ((x > top) | (x != x)) ? x : top; }
     MLPCORE_HD void maximum(T* lane, const T* tile) const {
         lanes([&](int l) { lane[l] = tile[l]; });
         for (int64_t s = 1; s < steps; ++s)
