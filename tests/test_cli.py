@@ -262,6 +262,8 @@ FAILURES = [
     (("train", "words.csv", "--target", "one"), "column 'one': got 1 class, expected two or more"),
     (("train", "words.csv", "--target", "far", "--task", "regression"), "got infinity in row"),
     (("train", "words.csv", "--target", "gaps"), "column 'gaps': got no class in row 2"),
+    (("train", "words.csv", "--target", "gaps"), "NA, None, null and nan in a CSV file stand for"),
+    (("train", "twice.csv", "--target", "y"), "twice.csv: got a broken table of text: 2 columns"),
     ((*DATA, "--out", "data.csv"), "data.csv: File exists"),
     (("predict", "none.safetensors", "data.csv"), "none.safetensors: No such file"),
     (("predict", "data.csv", "data.csv"), "not a safetensors file"),
@@ -284,6 +286,7 @@ def test_errors_are_one_line(arguments: tuple[str, ...], message: str, code: int
     write(frame.assign(x="a"), "texts.csv")
     words = {"w": "a", "one": 5, "far": [0.5, np.inf] * 10, "gaps": ["a", None] * 10}
     write(frame.assign(**words), "words.csv")
+    Path("twice.csv").write_text("x,y,y\n1,2,2\n")
     Path("broken.npz").write_bytes(b"no archive")
     Path("folder.csv").mkdir()
     preprocessing = io.Preprocessing.fit(io.read_table("data.csv"), "y")

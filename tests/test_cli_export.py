@@ -50,4 +50,8 @@ def test_a_model_without_preprocessing(tmp_path: Path) -> None:
 def test_no_file_to_write_or_the_model_itself(model: Path) -> None:
     assert "got neither --onnx nor --python" in mlpcore("export", model, code=2)
     assert "to read and to write" in mlpcore("export", model, "--python", model, code=2)
+    same = model.with_name("same")
+    twice = ("--onnx", same, "--python", model.parent / "." / "same")
+    assert "to write twice" in mlpcore("export", model, *twice, code=2)
+    assert not same.exists()
     assert mc.load(model).sizes == (64, 10)

@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
 
 from mlpcore.io import Preprocessing, Table, digits_preprocessing, load_digits, split
 from mlpcore.io.features import Number
@@ -231,6 +233,31 @@ def test_split_is_stratified_and_repeatable() -> None:
     np.testing.assert_array_equal(again[1], held_out)
     other = split(151, 0.2, labels=labels, seed=4)
     assert not np.array_equal(other[1], held_out)
+
+
+@pytest.mark.parametrize(("fraction", "rows"), [(0.2, 200), (0.3, 300), (0.499, 499)])
+def test_rare_classes_give_their_share_together(fraction: float, rows: int) -> None:
+    labels = np.arange(1000) // 2
+    chosen = [split(1000, fraction, labels=labels, seed=seed)[1] for seed in (0, 1)]
+    for held_out in chosen:
+        assert len(held_out) == len(np.unique(labels[held_out])) == rows
+    assert set(labels[chosen[0]]) != set(labels[chosen[1]])
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.lists(st.integers(1, 60), min_size=1, max_size=9), st.floats(0.01, 0.99))
+def test_each_class_gives_its_share_rounded(counts: list[int], fraction: float) -> None:
+    labels, shares = np.repeat(np.arange(len(counts)), counts), np.multiply(counts, fraction)
+    most = np.subtract(counts, 1)
+    assume(np.minimum(np.floor(shares), most).any())
+    _, held_out = split(len(labels), fraction, labels=labels)
+    found = np.bincount(labels[held_out], minlength=len(counts))
+    assert (found >= np.minimum(np.floor(shares), most)).all()
+    assert (found <= np.minimum(np.ceil(shares), most)).all()
+    if (np.ceil(shares) <= most).all():
+        assert found.sum() == np.rint(shares.sum())
+        if np.rint(shares).sum() == found.sum():
+            np.testing.assert_array_equal(found, np.rint(shares))
 
 
 def test_split_without_labels() -> None:

@@ -25,6 +25,7 @@ from exports import (
 )
 from mlpcore import io
 from mlpcore.functions import activations
+from mlpcore.io.predictor import MISSING, TRUTHS, print_decoded
 from mlpcore.io.sources import Sources
 from networks import well_posed
 
@@ -232,6 +233,57 @@ def test_preprocessing(tmp_path: Path, answers: np.ndarray, members: int | None)
     assert printed == lines
     file.write_text("kind,area,it's\n", encoding="utf-8")
     assert python(tmp_path / "net.py", file).strip() == ""
+
+
+CSV = {
+    "truths": "a,b\nTrue,x\nFALSE,y\n,x\ntrue,y\n",
+    "a byte-order mark": "\ufeffa,b\n1,x\n",
+    "blank lines": "\n\na,b\n1,x\n\n2,y\n\n",
+    "short rows": "a,b\n1\n2,y\n",
+    "other columns": "c,b,a\n1,x,2\n",
+    "every word for what is missing": "a,b\n" + "".join(f"{word},{word}\n" for word in MISSING),
+    "every word for truths": "a,b\n" + "".join(f"{word},x\n" for word in TRUTHS),
+}
+
+
+@pytest.mark.parametrize("case", CSV)
+def test_as_a_program_it_takes_the_tables_that_predict_takes(tmp_path: Path, case: str) -> None:
+    pytest.importorskip("pandas")
+    columns = {"a": np.array([0.5, 2.0]), "b": np.array(["x", "y"], object), "y": np.arange(2) / 3}
+    preprocessing = io.Preprocessing.fit(io.Table(columns, "data.csv"), "y")
+    net = moved(mc.MLP([3, 1], output="identity"))
+    net.export_python(tmp_path / "net.py", preprocessing)
+    file = tmp_path / "data.csv"
+    file.write_text(CSV[case], encoding="utf-8")
+    X = preprocessing.transform(io.read_table(file))
+    printed = np.array(python(tmp_path / "net.py", file).split(), dtype=float)
+    np.testing.assert_allclose(printed, preprocessing.target.decode(net.predict(X)), rtol=1e-6)
+
+
+@pytest.mark.parametrize("text", ["", "a,b\n1,x,2\n", "a,b,a\n1,x,2\n"])
+def test_as_a_program_it_refuses_what_predict_refuses(tmp_path: Path, text: str) -> None:
+    columns = {"a": np.arange(2.0), "b": np.array(["x", "y"], object), "y": np.arange(2)}
+    preprocessing = io.Preprocessing.fit(io.Table(columns, "data.csv"), "y")
+    mc.MLP([3, 2]).export_python(tmp_path / "net.py", preprocessing)
+    (tmp_path / "data.csv").write_text(text)
+    assert "expected a header of distinct names" in python(
+        tmp_path / "net.py", tmp_path / "data.csv", code=1
+    )
+
+
+def test_a_column_without_a_name_is_named_as_pandas_names_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("pandas")
+    file = tmp_path / "data.csv"
+    file.write_text("a,,b,\n1,2,3,4\n")
+    print_decoded(lambda columns: np.array(list(columns)), str(file))
+    assert capsys.readouterr().out.splitlines() == io.read_table(file).names
+
+
+def test_missing_is_what_pandas_calls_missing() -> None:
+    parsers = pytest.importorskip("pandas._libs.parsers")
+    assert set(MISSING) == parsers.STR_NA_VALUES
 
 
 def test_preprocessing_of_another_network(tmp_path: Path) -> None:

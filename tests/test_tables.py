@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -44,6 +45,11 @@ def test_tsv_and_parquet_hold_the_same(houses: Path, tmp_path: Path) -> None:
             np.testing.assert_array_equal(table.column(column), expected.column(column))
 
 
+def test_columns_without_a_name_are_counted(tmp_path: Path) -> None:
+    (tmp_path / "data.csv").write_text("x,,\n1,2,3\n")
+    assert read_table(tmp_path / "data.csv").names == ["x", "Unnamed: 1", "Unnamed: 2"]
+
+
 def test_parquet_types(tmp_path: Path) -> None:
     path = tmp_path / "types.parquet"
     pandas.DataFrame(
@@ -70,6 +76,27 @@ def test_parquet_types(tmp_path: Path) -> None:
     for name, contents in {"day": "datetime64", "lists": "mixed"}.items():
         with pytest.raises(ValueError, match=f"types.parquet, column '{name}': got {contents}"):
             table.column(name)
+
+
+@pytest.mark.parametrize(
+    ("index", "names"),
+    [
+        ("a", ["a", "b", "kind"]),
+        ("kind", ["kind", "a", "b"]),
+        (["b", "kind"], ["b", "kind", "a"]),
+        (pandas.Index([5, 6]), ["a", "b", "kind"]),
+        (pandas.RangeIndex(2, name="b"), ["a", "b", "kind"]),
+        (pandas.RangeIndex(2, name="row"), ["a", "b", "kind"]),
+    ],
+    ids=["numbers", "texts", "two", "without a name", "a name twice", "a range"],
+)
+def test_a_named_index_of_parquet_is_a_column(tmp_path: Path, index: Any, names: list[str]) -> None:
+    frame = pandas.DataFrame({"a": [1.0, 2.0], "b": [3, 4], "kind": ["p", "q"]})
+    frame.set_index(index).to_parquet(tmp_path / "data.parquet")
+    table = read_table(tmp_path / "data.parquet")
+    assert table.names == names
+    for name in names:
+        assert table.column(name).tolist() == frame[name].tolist()
 
 
 def test_npz_spreads_matrices_into_columns(tmp_path: Path) -> None:
@@ -121,6 +148,8 @@ def test_unknown_column_lists_at_most_twenty() -> None:
         ("a.csv", b"x,y\n1,2,3\n4,5,6\n", "broken table of text"),
         ("a.csv", b'x,y\n1,"2\n', "broken table of text"),
         ("a.csv", b"x\n\xff\xfe\n", "broken table of text"),
+        ("a.csv", b"x,y,y\n1,2,3\n", "broken table of text: 2 columns named 'y'"),
+        ("a.tsv", b"x\t,\tx\n1\t2\t3\n", "broken table of text: 2 columns named 'x'"),
         ("a.parquet", b"PAR1 but not really", "broken Parquet"),
         ("a.npz", b"no archive", "got no NPZ file"),
         ("a.npz", b"PK\x05\x06" + bytes(18), "got no column 'x', expected one of none at all"),

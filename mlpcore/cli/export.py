@@ -25,6 +25,8 @@ def export(
     wanted = {name: path for name, path in files.items() if path is not None}
     if not wanted:
         raise UsageError("got neither --onnx nor --python, expected a file to write")
+    if onnx and python and onnx.resolve() == python.resolve():
+        raise UsageError(f"got {onnx} to write twice; choose another --onnx or --python")
     for name, path in wanted.items():
         if path.exists() and path.samefile(model):
             raise UsageError(f"got {path} to read and to write; choose another --{name}")

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from typing import Any
 
 #: Commas outside of brackets.
-BETWEEN = re.compile(r",(?![^(\[]*[)\]])")
+BETWEEN = re.compile(r",(?![^(\[{]*[)\]}])")
 
 
 def space(grids: Iterable[str]) -> dict[str, list[Any]]:

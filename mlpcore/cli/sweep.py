@@ -11,6 +11,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from mlpcore.backend.devices import backend as find_backend
+from mlpcore.backend.names import choose
 from mlpcore.cli.examples import DIGITS, digits_examples, file_examples
 from mlpcore.cli.grid import space
 from mlpcore.cli.report import say_where
@@ -19,7 +21,13 @@ from mlpcore.cli.usage import usage
 from mlpcore.experiments import SweepResult, plan_sweep
 from mlpcore.experiments import sweep as run_sweep
 from mlpcore.experiments.plot import word
+from mlpcore.experiments.recipe import Recipe
+from mlpcore.experiments.score import LOSS
+from mlpcore.experiments.space import settings
 from mlpcore.io import save, write_atomically
+from mlpcore.io.split import check_fraction
+from mlpcore.io.targets import check_task
+from mlpcore.training.evaluate import METRICS
 
 Option = typer.Option
 
@@ -40,18 +48,24 @@ def sweep(
     task: Annotated[str, Option(help="auto, classification or regression.")] = "auto",
     ignore: Annotated[list[str] | None, Option(help="A column to leave out; repeatable.")] = None,
     held_out: Annotated[float, Option(help="The share of rows that the sweep never sees.")] = 0.2,
-    cv: Annotated[int, Option(help="Folds of the other rows.")] = 5,
-    seeds: Annotated[int, Option(help="How many seeds to average over.")] = 1,
-    n_iter: Annotated[int | None, Option(help="Draw so many settings from the grid.")] = None,
+    cv: Annotated[int, Option(min=2, help="Folds of the other rows.")] = 5,
+    seeds: Annotated[int, Option(min=1, help="How many seeds to average over.")] = 1,
+    n_iter: Annotated[
+        int | None, Option(min=1, help="Draw so many settings from the grid.")
+    ] = None,
     metric: Annotated[str | None, Option(help="accuracy, r2 or loss.")] = None,
-    early_stopping: Annotated[int | None, Option(help="Patience in epochs.")] = None,
-    halving: Annotated[int | None, Option(help="Go on with the best, one in so many.")] = None,
+    early_stopping: Annotated[int | None, Option(min=1, help="Patience in epochs.")] = None,
+    halving: Annotated[
+        int | None, Option(min=2, help="Go on with the best, one in so many.")
+    ] = None,
     optimizer: Annotated[str, Option(help="Such as adamw or 'sgd(momentum=0.9)'.")] = "adam",
-    batch_size: Annotated[int, Option(help="Rows in a batch.")] = 32,
+    batch_size: Annotated[int, Option(min=1, help="Rows in a batch.")] = 32,
     epochs: Annotated[int, Option(min=1, help="Passes over the training rows.")] = 40,
-    max_members: Annotated[int | None, Option(help="The most networks in one stack.")] = None,
+    max_members: Annotated[
+        int | None, Option(min=1, help="The most networks in one stack.")
+    ] = None,
     backend: Annotated[str, Option(help="cpu, gpu or auto.")] = "auto",
-    seed: Annotated[int, Option(help="Of the splits.")] = 0,
+    seed: Annotated[int, Option(min=0, help="Of the splits.")] = 0,
     out: Annotated[
         Path | None, Option(help="The directory to write to; default: mlpcore-runs/<name>-sweep.")
     ] = None,
@@ -63,6 +77,13 @@ def sweep(
     fixed = {"optimizer": optimizer, "batch_size": batch_size, "epochs": epochs}
     with usage():
         choices = space(grid)
+        for setting in settings(choices, n_iter, seed):
+            Recipe.of({**fixed, **setting, "loss": "auto"})  # which losses fit, the target decides
+        if metric is not None:
+            choose("metric", metric, dict.fromkeys((*METRICS, LOSS)))
+        check_task(task)
+        check_fraction(held_out)
+        find_backend(backend)
     if data == DIGITS:
         examples = digits_examples(held_out, seed)
     else:
@@ -89,7 +110,7 @@ def sweep(
     directory = out or Path("mlpcore-runs", f"{Path(data).stem}-sweep")
     directory.mkdir(parents=True, exist_ok=True)
     journal = directory / "journal.jsonl"
-    if journal.exists() and not resume:
+    if not resume and journal.exists() and journal.stat().st_size:
         raise ValueError(
             f"{journal}: got what an interrupted sweep has left; go on with it by --resume, or "
             "delete it"

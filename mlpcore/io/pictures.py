@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from mlpcore.backend.extras import require
@@ -51,11 +52,12 @@ def logarithmic(axis: Any, digits: Sequence[float] = (1.0, 3.0)) -> None:
 
 
 def write_picture(figure: Any, path: StrPath) -> None:
-    """Write a figure of matplotlib as PNG.
+    """Write a figure of matplotlib in the format of the path's suffix, or as PNG without one.
 
     Raises:
         OSError: if the file cannot be written.
+        ValueError: for a suffix of no format of matplotlib's, which the message lists.
     """
     image = io.BytesIO()
-    figure.savefig(image, format="png", facecolor="white")
+    figure.savefig(image, format=Path(path).suffix[1:] or "png", facecolor="white")
     write_atomically(path, image.getvalue())

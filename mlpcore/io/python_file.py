@@ -168,7 +168,7 @@ def _table(preprocessing: Preprocessing, sources: Sources) -> Iterable[str]:
 def _column(feature: Feature, sources: Sources) -> str:
     column = f"columns[{feature.name!r}]"
     if isinstance(feature, Number):
-        numbers = f'np.asarray({column}, dtype="float64")'
+        numbers = f"{sources.add(predictor.as_numbers)}({column})"
         name = sources.add(standardised)
         return f"{name}({numbers}, {feature.mean!r}, {feature.deviation!r})[:, None]"
     return f"{sources.add(one_hot_texts)}({column}, {feature.categories!r})"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import warnings
 import zipfile
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -56,8 +57,8 @@ def read_table(path: StrPath) -> Table:
 def _read_csv(path: Path, separator: str = ",") -> Table:
     pandas = require("pandas", "io")
     with _broken(path, "table of text"):
-        rows, columns = _most_cells(path, separator)
-        _check_room(path, 8 * rows * columns, columns)
+        columns = len(_header(path, separator))
+        _check_room(path, 8 * _most_rows(path) * columns, columns)
         with warnings.catch_warnings():
             warnings.simplefilter("error", pandas.errors.ParserWarning)
             frame = pandas.read_csv(path, sep=separator, low_memory=False, index_col=False)
@@ -68,15 +69,23 @@ def _read_tsv(path: Path) -> Table:
     return _read_csv(path, "\t")
 
 
-def _most_cells(path: Path, separator: str) -> tuple[int, int]:
-    """The most rows that a text may have, and its columns; pandas fills every short row up."""
+def _header(path: Path, separator: str) -> list[str]:
+    """The names of a text's columns; pandas would name the second of two alike anew."""
     with path.open(encoding="utf-8-sig", newline="") as text:
         header: list[str] = next(filter(None, csv.reader(text, delimiter=separator)), [])
+    for name, times in Counter(header).items():
+        if name and times > 1:
+            raise ValueError(f"{times} columns named {name!r}")
+    return header
+
+
+def _most_rows(path: Path) -> int:
+    """The most rows that a text may have; pandas fills every short one up."""
     ends = [0, 0]
     with path.open("rb") as file:
         while piece := file.read(1 << 20):
             ends = [n + piece.count(end) for n, end in zip(ends, (b"\n", b"\r"))]
-    return max(ends), len(header)
+    return max(ends)
 
 
 def _read_parquet(path: Path) -> Table:
@@ -85,9 +94,12 @@ def _read_parquet(path: Path) -> Table:
         facts = parquet.read_metadata(file)
         _check_room(path, 8 * facts.num_rows * facts.num_columns, facts.num_columns)
         # So that a text that many rows share is kept once, as it is in the file.
-        texts = [f.name for f in facts.schema.to_arrow_schema() if str(f.type).endswith("string")]
+        fields = {field.name: str(field.type) for field in facts.schema.to_arrow_schema()}
+        texts = [name for name, kind in fields.items() if kind.endswith("string")]
         frame = pandas.read_parquet(file, engine="pyarrow", read_dictionary=texts)
-        return _from_frame(frame, path)
+        # What pandas makes the index is a column of the file, unless it has no name of its own.
+        index = [name for name in frame.index.names if name in fields and name not in frame]
+        return _from_frame(frame.reset_index(index), path)
 
 
 def _from_frame(frame: Any, path: Path) -> Table:

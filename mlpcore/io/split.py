@@ -20,8 +20,8 @@ def split(
 ) -> tuple[Rows, Rows]:
     """Split rows into a training and a held-out part at random.
 
-    With labels the split is stratified: each class gives its own share, rounded, and keeps at least
-    one row for training.
+    With labels the split is stratified: each class gives its own share, rounded so that the total
+    is right too, and keeps at least one row for training.
 
     Args:
         rows: how many there are.
@@ -42,19 +42,35 @@ def split(
     check_fraction(fraction)
     order = np.asarray(permutation(np.arange(rows), seed=seed, epoch=BEFORE_TRAINING))
     strata = np.zeros(rows, dtype=np.int64) if labels is None else labels[order]
-    _, strata, counts = np.unique(strata, return_inverse=True, return_counts=True)
+    _, first, strata, counts = np.unique(
+        strata, return_index=True, return_inverse=True, return_counts=True
+    )
     by_stratum = np.argsort(strata, kind="stable")
     starts = np.cumsum(counts) - counts
     ranks = np.empty(rows, dtype=np.int64)
     ranks[by_stratum] = np.arange(rows) - np.repeat(starts, counts)
-    quotas = np.minimum(np.rint(counts * fraction), counts - 1)
-    held_out = ranks < quotas[strata]
+    held_out = ranks < _quotas(counts, fraction, first)[strata]
     if not held_out.any():
         raise ValueError(
             f"got {rows} rows, too few to hold out {fraction:g} of them; "
             "bring more rows, or hold out a larger share"
         )
     return np.sort(order[~held_out]), np.sort(order[held_out])
+
+
+def _quotas(counts: Rows, fraction: float, drawn: Rows) -> NDArray[np.float64]:
+    """How many rows each class gives, by the method of largest remainders; ``drawn`` breaks ties.
+
+    >>> _quotas(np.array([2, 2, 2, 14]), 0.2, np.array([3, 0, 1, 2])).tolist()
+    [0.0, 1.0, 0.0, 3.0]
+    """
+    shares, most = counts * fraction, counts - 1
+    quotas: NDArray[np.float64] = np.minimum(np.floor(shares), most)
+    lacking = int(np.rint(shares.sum()) - quotas.sum())
+    order = np.lexsort((drawn, np.rint(shares) < shares, quotas - shares))
+    more = order[quotas[order] < np.minimum(shares, most)[order]][:lacking]
+    quotas[more] += 1
+    return quotas
 
 
 def check_fraction(fraction: float) -> None:

@@ -182,7 +182,11 @@ def _labels(table: Table, name: str) -> list[Label]:
     labels: list[Label] = table.column(name).tolist()
     for row, label in enumerate(labels, start=1):
         if label is None or (isinstance(label, float) and not math.isfinite(label)):
-            raise table.fault(name, f"got no class in row {row}, expected one in every row")
+            raise table.fault(
+                name,
+                f"got no class in row {row}, expected one in every row; NA, None, null and nan in "
+                "a CSV file stand for none",
+            )
     return labels
 
 

@@ -75,7 +75,8 @@ def test_digits() -> None:
 
 def test_a_file_of_values() -> None:
     file = flats()
-    output = run(file, "--target", "price", "--ignore", "dear", *GRID, *QUICK, "--out", "found")
+    options = (*GRID, *QUICK, "--grid", "loss=squared_error,huber(delta=2.0)", "--out", "found")
+    output = run(file, "--target", "price", "--ignore", "dear", *options)
     assert "r2" in output
     assert "held-out root-mean-square error of price of the best" in output
     predicted = CliRunner().invoke(app, ["predict", "found/model.safetensors", str(file)])
@@ -129,14 +130,37 @@ def test_an_interrupted_sweep_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
         ("hiden=8", "got hyperparameter 'hiden', expected one of hidden"),
         ("momentum=0.9", "got parameter of Adam 'momentum'"),
         ("activation=rleu", "the nearest is 'relu'"),
+        ("activation=3", "got activation 3"),
+        ("dropout=2", "got dropout=2"),
+        ("dropout=much", "got dropout='much'"),
+        ("hidden=0", "got hidden=0"),
     ],
 )
-def test_errors_are_one_line(grid: str, message: str) -> None:
-    code = 2 if "--grid" in message else 1
-    output = run(flats(), "--target", "dear", "--grid", grid, *QUICK, code=code)
+def test_a_grid_that_cannot_be(grid: str, message: str) -> None:
+    output = run("none.csv", "--target", "dear", "--grid", grid, *QUICK, code=2)
     assert output.startswith("mlpcore: ")
     assert output.count("\n") == 1
     assert message in output
+
+
+@pytest.mark.parametrize(
+    "option",
+    [
+        *("--cv=1", "--seeds=0", "--metric=foo", "--batch-size=0", "--held-out=2", "--task=foo"),
+        *("--optimizer=foo", "--backend=foo", "--max-members=0", "--halving=1", "--n-iter=0"),
+        *("--early-stopping=0", "--epochs=0", "--seed=-1"),
+    ],
+)
+def test_an_option_that_cannot_be(option: str) -> None:
+    assert "Traceback" not in run("none.csv", "--target", "dear", *GRID, option, code=2)
+
+
+def test_a_sweep_that_failed_at_once_is_in_nobodys_way() -> None:
+    arguments = (flats(), "--target", "dear", "--grid", "hidden=4", "--epochs", "1", "--cv", "2")
+    folder = Path("mlpcore-runs/flats-sweep")
+    folder.mkdir(parents=True)
+    (folder / "journal.jsonl").touch()
+    assert "1 settings, 2 networks" in run(*arguments)
 
 
 def test_a_name_twice() -> None:
@@ -150,10 +174,12 @@ def test_values_as_python_writes_them() -> None:
         "shuffle=True, False",
         "activation=relu,elu(alpha=0.5)",
         "seed=3",
+        "class_weight={0:1.0,1:2.0},None",
     ]
     assert space(grids) == {
         "clip_norm": [None, 1.0],
         "shuffle": [True, False],
         "activation": ["relu", "elu(alpha=0.5)"],
         "seed": [3],
+        "class_weight": [{0: 1.0, 1: 2.0}, None],
     }
