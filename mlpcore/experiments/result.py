@@ -105,7 +105,7 @@ class SweepResult:
         """Draw the scores against each hyperparameter, and the learning curves of all members.
 
         Args:
-            path: a PNG file to write, where one is wanted.
+            path: a file to write, in the format of its suffix, where one is wanted.
 
         Returns:
             The figure of matplotlib.

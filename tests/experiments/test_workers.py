@@ -249,6 +249,6 @@ def test_what_cannot_be_sent_is_told_so() -> None:
         mc.sweep(
             *({}, X, Y),
             metric=lambda *_: 1.0,
-            executor=lambda: futures.ProcessPoolExecutor(1),
+            executor=pool,
             **FIXED,
         )
