@@ -23,6 +23,7 @@ from .machine import machine, slug, stamp
 from .statistics import Spread, ratios
 from .tables import Table, markdown
 from .words import number, quantity, quartiles
+from .workers.worker import SETTLE
 
 #: Tells these files from others in the same folder.
 FORMAT = "mlpcore-estimators-1"
@@ -136,7 +137,10 @@ def scores(task: Task, seeds: int) -> dict[str, Any]:
 
 
 def fits(task: Task, rounds: int) -> dict[str, Any]:
-    """The seconds of a fit of both, in turn; the first of each warms up."""
+    """The seconds of a fit of both, in turn; the first of each warms up.
+
+    In between, threads of the one that still spin for more work come to rest.
+    """
     X, y = task.data()
     seconds: dict[str, list[float]] = {name: [] for name in LIBRARIES}
     epochs: dict[str, list[int]] = {name: [] for name in LIBRARIES}
@@ -145,8 +149,10 @@ def fits(task: Task, rounds: int) -> dict[str, Any]:
             estimator = task.made(name, seed)
             start = time.perf_counter()
             estimator.fit(X, y)
+            taken = time.perf_counter() - start
+            time.sleep(SETTLE)
             if seed:
-                seconds[name].append(time.perf_counter() - start)
+                seconds[name].append(taken)
                 epochs[name].append(int(estimator.n_iter_))
     settings = {name: str(value) for name, value in task.settings.items()}
     return {"settings": settings, "seconds": seconds, "epochs": epochs, "target": task.target}

@@ -70,7 +70,8 @@ void Plan::check_members() const {
 // nothing that either writes.
 bool Plan::conflicts(const Task& task, const Task& earlier) const {
     const auto aligned = [](const Task& t, const Operand& o) {
-        return o.by_rows && t.step.pass == 0 && !t.step.by_columns && t.parts > 1;
+        const bool by_rows = t.own < 0 ? o.by_rows : !o.written;
+        return by_rows && t.step.pass == 0 && !t.step.by_columns && t.parts > 1;
     };
     const auto operands = [&](const Task& t) {
         std::vector<Operand> all = operations_[t.step.operation].operands;
@@ -95,10 +96,25 @@ void Plan::schedule() {
     parts_ = cost_ < worth_sharing ? 1 : threads_;
     pace_.starts_alone = cost_ < worth_sparing;
     if (!pace_.starts_alone) pace_.gap = spared_gap;
-    partials_.assign(operations_.size() * (size_t)parts_ * partial_size, 0.0);
-    size_t since = 0;  // the first task behind the last barrier
+    size_t since = 0;           // the first task behind the last barrier
+    std::vector<Task> joining;  // until a task needs what they join
+    const auto join = [&](const Task* before) {
+        const auto needed = [&](const Task& t) { return !before || conflicts(*before, t); };
+        if (std::none_of(joining.begin(), joining.end(), needed)) return;
+        for (const Task& task : joining) append(task, since);
+        joining.clear();
+    };
     for (const int i : order_) {
-        const Operation& operation = operations_[i];
+        const Operation operation = operations_[i];
+        if (operation.primitive->form == Form::product && adds_up_parts(operation)) {
+            const Parts parts = add_up_parts(i);
+            const Task task{Step{i, 0}, operation.product.k, parts_, 1, false, parts.first};
+            join(&task);
+            append(task, since);
+            joining.push_back(
+                {Step{parts.join, 0}, operation.product.m * operation.product.n, parts_, 1, false});
+            continue;
+        }
         const int passes =
             operation.primitive->form == Form::stop ? 1 : (int)operation.lengths.size();
         int joined = 1;
@@ -114,13 +130,20 @@ void Plan::schedule() {
                 if (task.step.by_columns) task.length = p.n;
             }
             if (!alone && operation.primitive->form != Form::stop) task.parts = joined = parts_;
-            for (size_t t = since; t < tasks_.size() && !task.wait; ++t)
-                task.wait = conflicts(task, tasks_[t]);
-            if (task.wait) since = tasks_.size();
-            tasks_.push_back(task);
+            join(&task);
+            append(task, since);
         }
     }
+    join(nullptr);
+    partials_.assign(operations_.size() * (size_t)parts_ * partial_size, 0.0);
     if (!tasks_.empty()) tasks_[0].wait = true;
+}
+
+void Plan::append(Task task, size_t& since) {
+    for (size_t t = since; t < tasks_.size() && !task.wait; ++t)
+        task.wait = conflicts(task, tasks_[t]);
+    if (task.wait) since = tasks_.size();
+    tasks_.push_back(task);
 }
 
 bool Plan::finite(const Operation& stop, int index, Frame& frame) const {
@@ -152,6 +175,11 @@ int64_t Plan::run_together(Frame& frame, int thread, int count, Barrier& barrier
             const int i = task.step.operation;
             if (operations_[i].primitive->form == Form::stop) {
                 if (!finite(operations_[i], i, frame)) return step;
+                continue;
+            }
+            if (task.own >= 0) {
+                for (int part = thread; part < task.parts; part += count)
+                    run_whole(operations_, task.own + part, frame);
                 continue;
             }
             double* partials = partials_.data() + (size_t)i * parts_ * partial_size;
@@ -195,7 +223,9 @@ int64_t Plan::run_paced(int64_t first, int64_t last, std::atomic<bool>& out_of_r
         // The first half wakes the threads and fills their caches; the second is timed. A step
         // that comes alone wakes them itself, so waking counts.
         const int64_t length = trial ? std::min(block, longest_trial) : block;
-        const int64_t end = std::min(last, first + length), timed = first + (end - first) / 2;
+        // What is left over is no block of its own: too short to tell anything.
+        const int64_t end = last - first < length + length / 2 ? last : first + length;
+        const int64_t timed = first + (end - first) / 2;
         int64_t stopped = timed > first ? run_block(threads, first, timed, out_of_range) : -1;
         if (stopped < 0) {
             const auto start = Clock::now();
@@ -227,8 +257,8 @@ void Plan::run(int64_t first, int64_t last, const bool* active, int64_t* stopped
         run_on_threads(threads, [&](int, int) {
             Frame frame(operations_);
             for (int64_t begin = next, end; begin < members_; begin = next) {
-                end = begin + std::max((members_ - begin) / (threads * shares_of_a_thread),
-                                       (int64_t)1);
+                end = begin +
+                      std::max((members_ - begin) / (threads * shares_of_a_thread), (int64_t)1);
                 if (!next.compare_exchange_strong(begin, end)) continue;
                 for (int64_t m = begin; m < end; ++m)
                     if (is_active(m)) stopped[m] = run_member(frame, m, first, last);

@@ -44,6 +44,21 @@ void bias_gradient(const Work& w) {
     }
 }
 
+// y += each row of x, in columns [begin, end)
+template <class T>
+void add_rows(const T* x, T* y, int64_t rows, int64_t columns, int64_t begin, int64_t end) {
+    for (int64_t r = 0; r < rows; ++r) MLPCORE_INDEPENDENT
+    for (int64_t j = begin; j < end; ++j) y[j] += x[r * columns + j];
+}
+
+// inputs the other parts' results and sums; outputs the first part's, which become all parts'
+template <class T>
+void join_parts(const Work& w) {
+    const int64_t others = w.extents[0], size = w.extents[1], sums = w.extents[2];
+    add_rows(w.array<T>(0), w.array<T>(2), others, size, w.begin, w.end);
+    if (w.begin == 0) add_rows(w.array<T>(1), w.array<T>(3), others, sums, 0, sums);
+}
+
 // inputs x, gamma, beta; outputs y, mean, variance; parameter epsilon
 template <class T>
 void batch_norm(const Work& w) {
