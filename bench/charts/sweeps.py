@@ -7,6 +7,8 @@ from typing import Any
 
 from mlpcore.io.pictures import FAINT, HELD_OUT, STYLE, TRAINING, logarithmic, write_picture
 
+from ..libraries import title_of
+
 
 def picture(found: dict[str, Any], path: Path) -> None:
     """Draw accuracies setting by setting, times beside peers, and time by members."""
@@ -23,13 +25,14 @@ def picture(found: dict[str, Any], path: Path) -> None:
 
 
 def _draw_times(axes: Any, found: dict[str, Any]) -> None:
+    targets = found["targets"]
     rows = [
-        (f"{label} {name}", found[part]["times faster"][name]["median"], found["targets"][target])
+        (f"{label} {title_of(name)}", spread["median"], targets[target])
         for part, label, target in (
             ("grid_search", "sweep /", "scikit-learn"),
             ("vmap", "stack /", "jax"),
         )
-        for name in found[part]["times faster"]
+        for name, spread in found[part]["times faster"].items()
     ]
     places = range(len(rows))
     axes.barh(places, [value for _, value, _ in rows], color=HELD_OUT, height=0.5)
@@ -65,7 +68,7 @@ def _draw_scale(axes: Any, found: dict[str, Any]) -> None:
     for backend, seconds in found["seconds"].items():
         axes.plot(found["members"], [1e3 * value for value in seconds], marker="o", label=backend)
     axes.set_xscale("log", base=2)
-    axes.set_xticks(found["members"], found["members"])
+    axes.set_xticks(found["members"][::2], found["members"][::2])
     axes.minorticks_off()
     axes.set_ylim(bottom=0)
     axes.set_xlabel("members of the stack")
