@@ -9,10 +9,10 @@ from .libraries import title_of
 from .results import Measured, Results
 from .statistics import Spread
 from .tables import Table
-from .words import number, quartiles
+from .words import between, number
 
 #: The rule, as it is printed.
-RULE = "A figure has moved when the middle halves of its rounds do not overlap."
+RULE = "A figure has moved when the intervals of its two medians do not overlap."
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Change:
 
     @property
     def moved(self) -> bool:
-        """Whether the middle halves of the rounds do not overlap."""
+        """Whether the intervals of the medians do not overlap."""
         return not self.before.touches(self.after)
 
 
@@ -79,7 +79,7 @@ def table(moved: list[Change]) -> Table:
             change.contest.title,
             title_of(change.library),
             *(
-                quartiles(s.lower, s.upper, change.contest.unit)
+                between(s.lower, s.upper, change.contest.unit)
                 for s in (change.before, change.after)
             ),
             f"{number(change.ratio)} ×",

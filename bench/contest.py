@@ -30,6 +30,11 @@ class Contest:
     peers: bool = True
     floors: bool = True
 
+    @property
+    def words(self) -> str:
+        """What it is, for those who wait."""
+        return f"{self.group}: {self.case.title}"
+
     def among(self, libraries: Iterable[Library]) -> list[Library]:
         """Those of the libraries that take part."""
         return [

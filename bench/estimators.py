@@ -22,8 +22,8 @@ import numpy as np
 from .machine import machine, slug, stamp
 from .statistics import Spread, ratios
 from .tables import Table, markdown
-from .words import number, quantity, quartiles
-from .workers.worker import SETTLE
+from .words import between, number, quantity
+from .workers.worker import rest
 
 #: Tells these files from others in the same folder.
 FORMAT = "mlpcore-estimators-1"
@@ -150,7 +150,7 @@ def fits(task: Task, rounds: int) -> dict[str, Any]:
             start = time.perf_counter()
             estimator.fit(X, y)
             taken = time.perf_counter() - start
-            time.sleep(SETTLE)
+            rest()
             if seed:
                 seconds[name].append(taken)
                 epochs[name].append(int(estimator.n_iter_))
@@ -174,7 +174,7 @@ def table_of_scores(found: dict[str, Any]) -> Table:
 
 
 def table_of_fits(found: dict[str, Any]) -> Table:
-    """Medians with quartiles, the epochs, and how many times faster ours is, round by round."""
+    """Medians in their intervals, the epochs, and how many times faster ours is by rounds."""
     rows = [["", "settings", *LIBRARIES, "epochs of each", "times faster"]]
     for name, part in found["fits"].items():
         seconds, epochs = part["seconds"], part["epochs"]
@@ -195,7 +195,7 @@ def table_of_fits(found: dict[str, Any]) -> Table:
 
 
 def _time(spread: Spread) -> str:
-    return f"{quantity(spread.median, 's')}\n{quartiles(spread.lower, spread.upper, 's')}"
+    return f"{quantity(spread.median, 's')}\n{between(spread.lower, spread.upper, 's')}"
 
 
 def _ours() -> Any:

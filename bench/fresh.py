@@ -24,12 +24,12 @@ class FreshCase(ABC):
     Attributes:
         unit: of the figure, ``"s"`` or ``"B"``.
         flops: the least work; here it is not counted.
-        repeats: how many processes a sitting starts.
+        repeats: how many processes of each library a sitting starts.
     """
 
     unit: ClassVar[str] = "s"
     flops: ClassVar[int] = 0
-    repeats: ClassVar[int] = 3
+    repeats: ClassVar[int] = 2
 
     @property
     @abstractmethod
@@ -105,8 +105,10 @@ class FirstStep(FreshCase):
 
     def _first(self, library: Library, environment: dict[str, str]) -> float:
         with Process(library, environment) as process:
-            answer = process.ask(do="prepare", kind=self.network.kind, case=asdict(self.network))
-            figures = process.ask(do="check")["figures"]
+            answer = process.ask(
+                do="prepare", task=0, kind=self.network.kind, case=asdict(self.network)
+            )
+            figures = process.ask(do="check", task=0)["figures"]
             self.network.validate(library.name, figures, self.network.expected())
             return float(answer["first"])
 
@@ -116,7 +118,7 @@ class Memory(FreshCase):
     """The most memory that training takes beside its data and the initial weights."""
 
     unit = "B"
-    repeats = 1
+    repeats = 2
     network: Training
 
     @property
@@ -137,5 +139,5 @@ class Memory(FreshCase):
         """The bytes."""
         with Process(library) as process:
             for network, do in ((_WARM, "prepare"), (self.network, "memory")):
-                answer = process.ask(do=do, kind=network.kind, case=asdict(network))
+                answer = process.ask(do=do, task=0, kind=network.kind, case=asdict(network))
             return None if answer["bytes"] is None else float(answer["bytes"])

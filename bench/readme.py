@@ -16,6 +16,7 @@ from typing import Any
 from . import estimators, sweeps
 from .charts import charts, svg
 from .results import Results, newest
+from .statistics import INTERVAL
 from .tables import markdown, slow_downs, steps
 
 END = "<!-- end -->"
@@ -57,15 +58,15 @@ def section(results: Results, chart: Path, root: Path) -> str:
         *(markdown(table) for device in ("cpu", "gpu") if len(table := steps(results, device)) > 1),
         "Time of one training step: forward, backward, Adam, float32. Of each library the better "
         f"variant, as the median of {results.settings['rounds']} rounds taken in turn. The ratios "
-        "are taken round by round: the median, its target where there is one, and beneath it the "
-        f"quartiles. {facts['processor']}, {facts['cores']} cores, {facts['threads']} threads "
+        "are taken round by round: the median, its target where there is one, and beneath it "
+        f"{INTERVAL}. {facts['processor']}, {facts['cores']} cores, {facts['threads']} threads "
         f"each; Python {facts['python']}, {versions}; {results.date[:10]}, commit "
         f"{results.commit}.",
     ]
     if any(contest.busy for contest in results.group("steps")):
         text = (
             "How many times slower with one other process busy, ours beside the better JAX; "
-            "beneath it the quartiles, and how many processors a library is on when it is alone:"
+            "beneath it that interval, and how many processors a library is on when it is alone:"
         )
         paragraphs += [text, markdown(slow_downs(results))]
     return "\n\n".join(paragraphs)

@@ -17,14 +17,13 @@ from .cases import (
     Prediction,
     Product,
     Training,
-    WrongResultError,
 )
 from .cases.kernel import CALLS
 from .contest import Contest
 from .fresh import FirstStep, FreshCase, Import, Memory
-from .libraries import THREADS, Library, Process, WorkerError, at_hand
+from .heat import FreshHeat, Heat
+from .libraries import THREADS, Process, WorkerError, at_hand
 from .machine import machine, stamp
-from .measure import measure
 from .results import Measured, Results
 
 Cases = Mapping[str, Case | FreshCase]
@@ -49,8 +48,8 @@ class Group:
 
 #: What takes longer than a quick run has time for.
 _MANY_FLOPS = 1.8e10
-#: Rows and columns: within the second-level caches, and beyond them.
-_SHAPES = [(256, 512), (2048, 1024), (8192, 2048)]
+#: Rows and columns: within the second-level caches of most machines, beyond them, and beyond all.
+_SHAPES = [(256, 512), (1024, 1024), (8192, 2048)]
 
 
 def _shapes(full: bool) -> list[tuple[int, int]]:
@@ -58,7 +57,7 @@ def _shapes(full: bool) -> list[tuple[int, int]]:
 
 
 def _ceilings(full: bool) -> Cases:
-    side = 4096 if full else 2048
+    side = 4096 if full else 1024
     return {f"copy-{n}x{k}": Copy(n, k) for n, k in _shapes(full)} | {
         "product": Product(side, side, side)
     }
@@ -81,7 +80,7 @@ def _steps(full: bool) -> Cases:
 
 def _batches(full: bool) -> Cases:
     sizes = (1, 4, 16, 64, 256, 1024, 4096, 16384) if full else (1, 16, 256, 4096)
-    return {f"{n}": Training((784, 256, 10), n, max(4, min(100, 4096 // n))) for n in sizes}
+    return {f"{n}": Training((784, 256, 10), n, max(4, min(50, 4096 // n))) for n in sizes}
 
 
 def _widths(full: bool) -> Cases:
@@ -113,7 +112,7 @@ def _cold(full: bool) -> Cases:
 
 
 def _memory(full: bool) -> Cases:
-    names = ("medium", "large", "big-batch", "64x-small") if full else ("medium", "64x-small")
+    names = ("medium", "large", "big-batch", "64x-small") if full else ("medium",)
     return {name: Memory(STEPS[name]) for name in names}
 
 
@@ -121,11 +120,11 @@ def _memory(full: bool) -> Cases:
 STEPS = {
     "tiny": Training((4, 3, 2, 2), 32, 200),
     "small": Training((64, 100, 10), 200, 100),
-    "medium": Training((784, 512, 256, 10), 256, 16),
+    "medium": Training((784, 512, 256, 10), 256, 8),
     "large": Training((784, 2048, 2048, 10), 1024, 3),
     "big-batch": Training((784, 512, 256, 10), 8192, 3),
-    "64x-small": Training((64, 100, 10), 200, 20, members=64),
-    "256x-narrow": Training((16, 32, 4), 64, 50, members=256),
+    "64x-small": Training((64, 100, 10), 200, 6, members=64),
+    "256x-narrow": Training((16, 32, 4), 64, 20, members=256),
 }
 #: Our ratios: to JAX and PyTorch at least, of the products' time at most.
 TARGETS = {
@@ -175,17 +174,17 @@ class Settings:
 
     @property
     def sittings(self) -> int:
-        """How often each contest is held, each time by new processes.
+        """How often all is held, each time by new processes.
 
         A process lies in memory in its own way, which makes it faster or slower for as long as it
         lives; the spread of several tells how much that matters.
         """
-        return 3 if self.full else 1
+        return 3 if self.full else 2
 
     @property
     def rounds(self) -> int:
         """The rounds of a sitting."""
-        return 5
+        return 5 if self.full else 3
 
     @property
     def seconds(self) -> float:
@@ -223,6 +222,10 @@ def contests(settings: Settings) -> list[Contest]:
 class Run:
     """A run of the suite.
 
+    A quick one has all cases ready and goes through the whole suite once a round, so that a
+    figure's rounds see all that the machine went through meanwhile; a full one, whose cases would
+    not fit into memory together, holds one contest after the other.
+
     Attributes:
         length: how many times `run` tells what it does.
     """
@@ -231,20 +234,54 @@ class Run:
         self.settings = settings
         self.libraries = at_hand(settings.peers, settings.full)
         self.contests = [c for c in contests(settings) if c.among(self.libraries)]
-        self.length = settings.sittings * len(self.contests)
         self.measured = {(c.group, c.name): empty(c) for c in self.contests}
+        self.heats = {(c.group, c.name): self._heat(c) for c in self.contests}
+        turns = sum(1 + heat.rounds for heat in self.heats.values())
+        self.length = settings.sittings * turns
         self.facts: dict[str, dict[str, Any]] = {}
         self.left_out: dict[str, str] = {}
 
     def run(self, tell: Callable[[str, int], None]) -> Results:
-        """Hold all contests; ``tell`` hears before each what it is and how many are done."""
+        """Hold all contests; ``tell`` hears at each step what it is and how many are done."""
         done = itertools.count()
+        together = [[c] for c in self.contests] if self.settings.full else [self.contests]
         for _ in range(self.settings.sittings):
             with self.processes() as processes:
-                for contest in self.contests:
-                    tell(f"{contest.group}: {contest.case.title}", next(done))
-                    self.hold(contest, processes)
+                for contests in together:
+                    self.sit(contests, processes, lambda what: tell(what, next(done)))
         return self.results()
+
+    def sit(
+        self,
+        contests: Sequence[Contest],
+        processes: Sequence[Process],
+        tell: Callable[[str], None] = lambda what: None,
+    ) -> None:
+        """Some contests in a sitting, all of them in each round."""
+        heats = [self.heats[contest.group, contest.name] for contest in contests]
+        for task, (heat, contest) in enumerate(zip(heats, contests)):
+            tell(f"validate {contest.words}")
+            among = contest.among(process.library for process in processes)
+            heat.sit([process for process in processes if process.library in among], task)
+        for turn in range(max(heat.rounds for heat in heats)):
+            for heat, contest in zip(heats, contests):
+                if turn < heat.rounds:
+                    tell(f"time {contest.words}")
+                    heat.round()
+        for process in processes:
+            process.ask(do="release")
+
+    def _heat(self, contest: Contest) -> Heat | FreshHeat:
+        measured = self.measured[contest.group, contest.name]
+        if isinstance(contest.case, FreshCase):
+            return FreshHeat(contest.case, measured)
+        return Heat(
+            contest.case,
+            measured,
+            rounds=self.settings.rounds,
+            seconds=self.settings.seconds,
+            busy=self.settings.busy,
+        )
 
     def results(self) -> Results:
         """What has been measured so far."""
@@ -277,35 +314,6 @@ class Run:
                 processes.append(process)
                 self.facts[library.name] = process.facts
             yield processes
-
-    def hold(self, contest: Contest, processes: list[Process]) -> Measured:
-        """Measure a contest once more; all that is known of it by then."""
-        measured = self.measured[contest.group, contest.name]
-        among = contest.among(self.libraries)
-        if isinstance(contest.case, FreshCase):
-            _start_anew(contest.case, among * contest.case.repeats, measured)
-            return measured
-        measure(
-            contest.case,
-            [process for process in processes if process.library in among],
-            measured,
-            rounds=self.settings.rounds,
-            seconds=self.settings.seconds,
-            busy=self.settings.busy,
-        )
-        return measured
-
-
-def _start_anew(case: FreshCase, libraries: Sequence[Library], measured: Measured) -> None:
-    """A process for each."""
-    for library in libraries:
-        try:
-            value = case.once(library)
-        except (WorkerError, WrongResultError) as fault:
-            measured.faults[library.name] = str(fault)
-        else:
-            if value is not None:
-                measured.values.setdefault(library.name, []).append(float(f"{value:.5g}"))
 
 
 def empty(contest: Contest) -> Measured:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from .libraries import title_of
-from .statistics import Spread
+from .statistics import INTERVAL, Spread
 from .tables import Table, markdown
 from .words import number, quantity
 
@@ -19,7 +19,7 @@ def paragraphs(found: dict[str, Any]) -> list[str]:
     return [
         markdown(against_targets(found)),
         f"The {grid['fits']} fits took {ours}; {quantity(grid['estimate'], 's')} was the plan's "
-        "estimate. Ratios are medians, beneath them the quartiles.",
+        f"estimate. Ratios are medians; beneath each is {INTERVAL}.",
         "An epoch of a stack of 64-100-10, and the memory of a sweep of such members:",
         markdown(by_members(found["members"])),
         "Two widths as one padded stack or as two, and which of them the plan chooses:",

@@ -11,7 +11,7 @@ from .libraries import LIBRARIES, device_of, title_of
 from .results import Measured, Results
 from .statistics import Spread
 from .suite import GROUPS
-from .words import number, percent, quantity, quartiles, rate
+from .words import between, number, percent, quantity, rate
 
 Table = list[list[str]]
 #: What stands where nothing was measured.
@@ -97,7 +97,7 @@ def markdown(table: Table) -> str:
 
 
 def _times(results: Results, contests: Sequence[Measured]) -> Table:
-    """Each library's median, beneath it the quartiles."""
+    """Each library's median, beneath it its interval."""
     names = _names(contests)
     return [
         ["", *map(title_of, names)],
@@ -218,8 +218,8 @@ def _cell(contest: Measured, name: str) -> str:
     spread = contest.spread(name)
     if spread is None:
         return NOTHING
-    between = quartiles(spread.lower, spread.upper, contest.unit)
-    return f"{quantity(spread.median, contest.unit)}\n{between}"
+    interval = between(spread.lower, spread.upper, contest.unit)
+    return f"{quantity(spread.median, contest.unit)}\n{interval}"
 
 
 def _ratio(contest: Measured, family: str, device: str) -> str:
@@ -248,7 +248,7 @@ def _beside(value: float, target: float, signs: str) -> str:
 
 
 def _spread(spread: Spread | None, beside: str = "") -> str:
-    """The median, and beneath it the quartiles."""
+    """The median, and beneath it its interval."""
     if spread is None:
         return NOTHING
     return f"{number(spread.median)}{beside}\n{number(spread.lower)} to {number(spread.upper)}"

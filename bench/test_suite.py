@@ -35,7 +35,7 @@ def test_figure(
     if library not in measured.values:
         pytest.fail(measured.faults.get(library, "the library did not start"))
     rounds = iter(measured.values[library])
-    benchmark.group = f"{contest.group}: {contest.case.title}"
+    benchmark.group = contest.words
     benchmark.name = library
     benchmark.pedantic(
         lambda: CLOCK.advance(next(rounds)), rounds=len(measured.values[library]), iterations=1

@@ -26,10 +26,10 @@ def quantity(value: float, unit: str) -> str:
     return f"{number(value / scale)} {name}"
 
 
-def quartiles(lower: float, upper: float, unit: str) -> str:
-    """Two quartiles in one unit.
+def between(lower: float, upper: float, unit: str) -> str:
+    """The ends of an interval in one unit.
 
-    >>> quartiles(3.9e-6, 4.1e-6, "s")
+    >>> between(3.9e-6, 4.1e-6, "s")
     '3.9 to 4.1 µs'
     """
     scale, name = _scale(upper, _TIMES if unit == "s" else _SIZES)

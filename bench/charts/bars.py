@@ -59,7 +59,7 @@ def against_peers(results: Results, device: str) -> Chart | None:
     return Chart(
         "peers" if device == "cpu" else "peers-gpu",
         f"Time of a training step over that of {title_of(device)}",
-        "Bars are the medians of the rounds' ratios, the thin lines their quartiles; of each "
+        "Bars are the medians of the rounds' ratios, the thin lines their 95 % intervals; of each "
         "library the better variant. The line at 1 is ours. “Products alone” is NumPy running "
         "only the matrix products of the step.",
         figure,

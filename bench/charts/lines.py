@@ -123,7 +123,7 @@ def _chart(
     axes.grid(axis="x", visible=False)
     _mark_crossovers(axes, places, {n: t for n, t in times.items() if n.startswith(_OURS)})
     _label_ends(figure, axes, times)
-    note = "Medians; the bands are the middle half of the rounds."
+    note = "Medians; the bands are their 95 % intervals."
     return Chart(group, words, f"{network(contests[0]).removeprefix('1 × ')}. {note}", figure)
 
 

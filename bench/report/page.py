@@ -13,6 +13,7 @@ from ..advice import advice
 from ..charts import charts, png, svg
 from ..charts.style import Chart
 from ..results import Results
+from ..statistics import INTERVAL
 from ..tables import Table, markdown, tables
 from ..words import quantity
 
@@ -45,6 +46,7 @@ def page(results: Results, drawn: list[Chart]) -> str:
         tables="".join(_section(title, table) for title, table in tables(results)),
         versions="".join(_definitions(results)),
         rounds=results.settings["rounds"],
+        interval=INTERVAL,
         sittings=_sittings(results.settings["sittings"]),
     )
 

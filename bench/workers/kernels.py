@@ -26,7 +26,6 @@ class PrimitiveTask(Task):
     """
 
     kind: ClassVar[str]
-    spins = False
 
     def __init__(self, case: Case, backend: str):
         self.backend: Backend = find_backend(backend)

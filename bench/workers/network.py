@@ -16,10 +16,7 @@ class Network(ABC):
 
     Attributes:
         problem: its numbers.
-        spins: whether threads of the library may still wait busily after some work.
     """
-
-    spins = True
 
     def __init__(self, problem: Problem):
         self.problem = problem

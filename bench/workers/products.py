@@ -71,8 +71,6 @@ class ProductTask(Task):
 class CopyTask(Task):
     """A copy, its rows shared among the threads."""
 
-    spins = False
-
     def __init__(self, case: Copy, threads: int):
         self.source, self.threads = case.source(), threads
         self.pool = ThreadPoolExecutor(threads)

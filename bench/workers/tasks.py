@@ -20,13 +20,7 @@ MakeTask = Callable[[Any], "Task"]
 
 
 class Task(ABC):
-    """A case in one library; its numbers are drawn by the constructor.
-
-    Attributes:
-        spins: whether threads of the library may still wait busily after a round.
-    """
-
-    spins = True
+    """A case in one library; its numbers are drawn by the constructor."""
 
     @abstractmethod
     def prepare(self) -> None:
@@ -53,7 +47,6 @@ class TrainingTask(Task):
 
     def prepare(self) -> None:
         self.network = self.make(self.problem)
-        self.spins = self.network.spins
         self.network.restart()
         self.network.ordered(self.case.batch)
 
@@ -82,7 +75,6 @@ class PredictionTask(Task):
 
     def prepare(self) -> None:
         self.network = self.make(self.problem)
-        self.spins = self.network.spins
         self.network.restart()
         self.network.predict(self.problem.x)
 
@@ -102,7 +94,6 @@ class FitTask(Task):
 
     def prepare(self) -> None:
         self.network = self.make(self.problem)
-        self.spins = self.network.spins
         self.network.restart()
         self.network.ordered(self.problem.case.batch)
 

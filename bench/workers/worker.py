@@ -3,7 +3,8 @@
 A command is a line such as ``{"do": "round", "count": 3}``, answered by a line. ``facts`` gives
 versions and thread pools, ``prepare`` makes a case ready and gives the seconds that this took,
 ``check`` the figures that are held to the reference, ``round`` the seconds of a run and how many
-processors were busy with it, ``memory`` the bytes that a case takes.
+processors were busy with it, ``memory`` the bytes that a case takes. What is ready is known by a
+number, and is kept until ``release``.
 """
 
 from __future__ import annotations
@@ -22,8 +23,9 @@ from ..machine import pools
 from .memory import most_memory
 from .tasks import MakeTask, Task
 
-#: Longer than any thread pool spins for more work; OpenBLAS's does for 2^26 cycles.
-SETTLE = 0.06
+#: Seconds between two looks at whether threads still spin, and the most looks: those of OpenBLAS
+#: do so for 2^26 cycles after their last work, those of Intel's OpenMP for 0.2 s.
+NAP, LOOKS = 0.004, 64
 
 
 class Worker:
@@ -36,7 +38,7 @@ class Worker:
 
     def __init__(self, packages: Iterable[str], tasks: Mapping[str, MakeTask]):
         self.packages, self.tasks = packages, tasks
-        self.task: Task | None = None
+        self.ready: dict[int, Task] = {}
 
     def answer(self, command: dict[str, Any]) -> dict[str, Any]:
         """Do what a command says."""
@@ -44,38 +46,48 @@ class Worker:
             case "facts":
                 return {"versions": dict(_versions(self.packages)), "pools": pools()}
             case "prepare":
-                self.task = None  # what the last case took is given back first
                 task = self._task(command)
                 start = time.perf_counter()
                 task.prepare()
-                self.task = task
+                self.ready[command["task"]] = task
                 return {"first": time.perf_counter() - start}
+            case "release":
+                self.ready.clear()
+                return {}
             case "memory":
-                self.task = None
+                self.ready.clear()
                 return {"bytes": most_memory(self._task(command))}
             case "check":
-                return {"figures": list(self._prepared.check())}
+                return {"figures": list(self._prepared(command).check())}
             case "round":
                 start, before = time.perf_counter(), time.process_time()
-                seconds = self._prepared.round(command["count"])
+                seconds = self._prepared(command).round(command["count"])
                 used = time.process_time() - before
                 processors = used / max(time.perf_counter() - start, 1e-9)
-                if self._prepared.spins:
-                    time.sleep(SETTLE)
+                rest()
                 return {"seconds": seconds, "processors": processors}
             case other:
                 raise ValueError(
-                    f"got the command {other!r}, expected facts, prepare, check, round or memory"
+                    f"got the command {other!r}, expected facts, prepare, check, round, "
+                    "memory or release"
                 )
 
-    @property
-    def _prepared(self) -> Task:
-        if self.task is None:
-            raise ValueError("got check or round, expected prepare before it")
-        return self.task
+    def _prepared(self, command: dict[str, Any]) -> Task:
+        if command["task"] not in self.ready:
+            raise ValueError(f"got {command}, expected prepare before it")
+        return self.ready[command["task"]]
 
     def _task(self, command: dict[str, Any]) -> Task:
         return self.tasks[command["kind"]](_case(command["kind"], command["case"]))
+
+
+def rest() -> None:
+    """Sleep until all threads of this process do; a pool may spin for a while in wait of work."""
+    for _ in range(LOOKS):
+        before = time.process_time()
+        time.sleep(NAP)
+        if time.process_time() - before < NAP / 4:
+            return
 
 
 def serve(worker: Worker, commands: Iterable[str], replies: TextIO) -> None:

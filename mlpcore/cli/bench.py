@@ -16,6 +16,8 @@ from mlpcore.cli.report import say_where
 from mlpcore.cli.usage import usage
 
 Option = typer.Option
+#: Of progress where there is no terminal that could show a bar.
+LINES = 40
 
 
 def bench(
@@ -77,7 +79,7 @@ def _run(run: Any, console: Console) -> Any:
         def tell(what: str, done: int) -> None:
             if screen.is_terminal:
                 progress.update(task, description=what, completed=done, refresh=True)
-            else:
+            elif done % -(-run.length // LINES) == 0:
                 print(f"{done + 1}/{run.length} {what}", file=sys.stderr, flush=True)
 
         results = run.run(tell)

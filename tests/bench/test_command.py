@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from pathlib import Path
 from types import SimpleNamespace
@@ -46,12 +47,29 @@ def test_a_run_from_end_to_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     found = module("results").Results.load(path)
     relu, started, kept = found.group("kernels") + found.group("cold") + found.group("memory")
     assert set(relu.values) == {"cpu"}
-    assert len(relu.values["cpu"]) == found.settings["rounds"] == 5
+    assert len(relu.values["cpu"]) == found.settings["rounds"] == 6
     assert 0.01 < started.median("cpu") < 60
     assert kept.unit == "B"
     assert found.machine["versions"]["numpy"]
     assert "relu of 8 × 8" in result.output
     assert (path.with_suffix("") / "report.html").exists()
+
+
+@pytest.mark.parametrize("full", [False, True])
+def test_a_quick_run_goes_through_everything_each_round(
+    full: bool, fake: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log: list[str] = []
+    monkeypatch.setattr(suite, "at_hand", lambda peers, full: [libraries.LIBRARIES["cpu"]])
+    run = suite.Run(suite.Settings(only=("stacks",), full=full))
+    run.contests = run.contests[:2]
+    monkeypatch.setattr(run, "processes", lambda: contextlib.nullcontext([fake("cpu", 1.0, log)]))
+    told: list[str] = []
+    run.run(lambda what, done: told.append(what.split()[0]))
+    if full:
+        assert told == 3 * 2 * ["validate", *5 * ["time"]]
+    else:
+        assert told == 2 * [*2 * ["validate"], *3 * 2 * ["time"]]
 
 
 def test_a_wrong_result_ends_in_an_error(

@@ -63,6 +63,6 @@ def test_targets_met_and_missed() -> None:
     assert worse == ["worse", "R²", "0.8200 ± 0.0200", "0.9200 ± 0.0200", "no"]
     assert same[-1] == "yes"
     slow, fast = estimators.table_of_fits(found)[1:]
-    assert slow[-1] == "3 < 5\n2.5 to 3.5"
-    assert fast[1:4] == ["defaults", "1 s\n1 to 1 s", "6 s\n5.5 to 6.5 s"]
-    assert fast[4:] == ["9, 9", "6 ≥ 5\n5.5 to 6.5"]
+    assert slow[-1] == "3 < 5\n2 to 4"
+    assert fast[1:4] == ["defaults", "1 s\n1 to 1 s", "6 s\n5 to 7 s"]
+    assert fast[4:] == ["9, 9", "6 ≥ 5\n5 to 7"]

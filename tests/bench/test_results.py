@@ -14,7 +14,7 @@ from mlpcore.cli.app import app
 from mlpcore.cli.bench import module
 
 cases, compare, libraries = module("cases"), module("compare"), module("libraries")
-measure, results_of = module("measure"), module("results")
+heat, results_of = module("heat"), module("results")
 KERNEL = cases.Kernel("relu", 64, 64)
 
 
@@ -84,7 +84,10 @@ class Here:
 
 def measured(path: Path) -> None:
     found = results_of.Measured("kernels", "relu", KERNEL.title)
-    measure.measure(KERNEL, [Here()], found, rounds=5, seconds=0.005)
+    held = heat.Heat(KERNEL, found, rounds=6, seconds=0.005)
+    held.sit([Here()])
+    for _ in range(held.rounds):
+        held.round()
     results_of.Results({}, "2024", "abc", {}, [found]).save(path)
 
 

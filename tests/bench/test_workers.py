@@ -58,8 +58,9 @@ def asked(served: Any, *commands: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def held_to_the_reference(served: Any, case: Any, floor: bool = False) -> None:
-    command = {"do": "prepare", "kind": case.kind, "case": asdict(case)}
-    first, check, timed = asked(served, command, {"do": "check"}, {"do": "round", "count": 1})
+    command = {"do": "prepare", "task": 7, "kind": case.kind, "case": asdict(case)}
+    check, one = {"do": "check", "task": 7}, {"do": "round", "task": 7, "count": 1}
+    first, check, timed = asked(served, command, check, one)
     assert "error" not in first, first
     case.validate("it", check["figures"], case.expected(floor))
     assert first["first"] > 0
@@ -97,7 +98,7 @@ def test_commands() -> None:
     facts, unprepared, memory, refused = asked(
         ours(),
         {"do": "facts"},
-        {"do": "check"},
+        {"do": "check", "task": 0},
         {"do": "memory", "kind": "training", "case": asdict(NETWORKS[0])},
         {"do": "dance"},
     )
@@ -106,6 +107,30 @@ def test_commands() -> None:
     assert "expected prepare before it" in unprepared["error"]
     assert memory["bytes"] is None or memory["bytes"] >= 0
     assert "'dance'" in refused["error"]
+
+
+def test_cases_stay_ready_until_they_are_released() -> None:
+    commands = [
+        {"do": "prepare", "task": number, "kind": case.kind, "case": asdict(case)}
+        for number, case in enumerate(PRIMITIVES[-2:])
+    ]
+    checks = [{"do": "check", "task": number} for number in range(2)]
+    *_, product, copy, released, refused = asked(
+        ours(), *commands, *checks, {"do": "release"}, checks[0]
+    )
+    for case, check in zip(PRIMITIVES[-2:], (product, copy)):
+        case.validate("it", check["figures"], case.expected(False))
+    assert released == {}
+    assert "expected prepare before it" in refused["error"]
+
+
+def test_a_rest_lasts_until_no_thread_spins(monkeypatch: pytest.MonkeyPatch) -> None:
+    used = iter([0.0, 0.004, 0.004, 0.007, 0.007, 0.0071])
+    naps: list[float] = []
+    monkeypatch.setattr(worker.time, "process_time", lambda: next(used))
+    monkeypatch.setattr(worker.time, "sleep", naps.append)
+    worker.rest()
+    assert len(naps) == 3
 
 
 def test_a_broken_function_is_not_timed(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,33 +1,44 @@
-"""How a contest is measured: validated first, in turn, with as many runs as fill a round."""
+"""How a contest is held: validated first, in turn, with as many runs as fill a round."""
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 import pytest
+import scipy.stats
 
 from mlpcore.cli.bench import module
 
-cases, measure, results = module("cases"), module("measure"), module("results")
+cases, heat, results = module("cases"), module("heat"), module("results")
 suite, statistics = module("suite"), module("statistics")
 TINY = suite.STEPS["tiny"]
+
+
+def held(workers: Any, found: Any, rounds: int = 3, seconds: float = 9e-4, **more: Any) -> None:
+    one = heat.Heat(TINY, found, rounds=rounds, seconds=seconds, **more)
+    one.sit(workers)
+    for _ in range(one.rounds):
+        one.round()
 
 
 def measured(fake: Any, factor: float = 1.0, **seconds: float) -> tuple[Any, list[str]]:
     log: list[str] = []
     workers = [fake(name, value, log, factor) for name, value in seconds.items()]
     found = results.Measured("steps", "tiny", TINY.title)
-    measure.measure(TINY, workers, found, rounds=3, seconds=9e-4)
+    held(workers, found)
     return found, log
 
 
 def test_rounds_alternate(fake: Any) -> None:
     found, log = measured(fake, cpu=1e-6, products=2e-6, jax_jit=9e-6, jax_scan=3e-6)
     names = [line.split()[0] for line in log]
-    assert names == ["cpu", "products", "jax_jit", "jax_scan"] * 4
-    assert log[:4] == [f"{name} 1" for name in names[:4]]
-    assert log[4] == "cpu 5"  # of 200 steps a microsecond each
+    turns = ["cpu", "products", "jax_jit", "jax_scan"]
+    assert [name for name in names if names.count(name) > 3]
+    assert names[-8:] == 2 * turns
+    assert log[0] == "cpu 1"
+    assert log[1] == log[-8] == "cpu 5"  # of 200 steps a microsecond each
     assert len(found.values["cpu"]) == 3
     assert found.first["cpu"] == 0.5
     assert found.better("jax") == "jax_scan"
@@ -42,10 +53,10 @@ def test_a_long_trial_is_a_round(fake: Any) -> None:
 
 def test_busy_rounds_stand_beside_the_others(fake: Any) -> None:
     found = results.Measured("steps", "tiny", TINY.title)
-    measure.measure(TINY, [fake("cpu", 1.0, [])], found, rounds=2, seconds=1.0, busy=True)
-    assert found.values["cpu"] == [2.0, 4.0]
-    assert found.busy["cpu"] == [3.0, 5.0]
-    assert found.slow_down("cpu").median == statistics.Spread.of([1.5, 1.25]).median
+    held([fake("cpu", 1.0, [])], found, rounds=2, seconds=1.0, busy=True)
+    assert found.values["cpu"] == [1.0, 3.0]
+    assert found.busy["cpu"] == [2.0, 4.0]
+    assert found.slow_down("cpu").median == statistics.Spread.of([2.0, 4 / 3]).median
     assert found.slow_down("gpu") is None
     assert found.processors == {"cpu": [1.5, 1.5]}
 
@@ -57,7 +68,7 @@ def test_a_wrong_result_has_no_time(fake: Any, name: str, factor: float) -> None
     assert log == []
     assert found.values == found.first == {}
     assert f"{name} on 4-3-2-2, batch 32 gave" in found.faults[name]
-    measure.measure(TINY, [fake(name, 1e-6, log)], found, rounds=3, seconds=9e-4)
+    held([fake(name, 1e-6, log)], found)
     assert log == []
 
 
@@ -75,12 +86,13 @@ def test_a_fit_must_reach_its_goal_and_tell_the_truth() -> None:
 
 
 def test_spreads() -> None:
-    spread = statistics.Spread.of([4.0, 1.0, 2.0, 3.0, 5.0])
-    assert (spread.minimum, spread.lower, spread.median) == (1, 2, 3)
-    assert (spread.upper, spread.maximum) == (4, 5)
-    assert spread.over(2).median == 1.5
-    assert spread.touches(statistics.Spread.of([4.0, 9.0, 4.0]))
-    assert not spread.touches(statistics.Spread.of([5.0, 6.0]))
+    spread = statistics.Spread.of([4.0, 1.0, 2.0, 3.0, 5.0, 9.0, 7.0, 6.0, 8.0])
+    assert (spread.minimum, spread.lower, spread.median) == (1, 2, 5)
+    assert (spread.upper, spread.maximum) == (8, 9)
+    assert statistics.Spread.of([4.0, 1.0]).median == 2.5
+    assert spread.over(2).median == 2.5
+    assert spread.touches(statistics.Spread.of([8.0, 9.0, 12.0]))
+    assert not spread.touches(statistics.Spread.of([8.5, 9.0]))
     # The machine slowed down tenfold in the second round; the ratio does not see it.
     ratios = statistics.ratios([2.0, 20.0, 2.0], [1.0, 10.0, 1.0])
     assert ratios.minimum == ratios.maximum == 2
@@ -88,6 +100,18 @@ def test_spreads() -> None:
         statistics.ratios([1.0], [1.0, 2.0])
     with pytest.raises(ValueError, match="no values"):
         statistics.Spread.of([])
+
+
+@pytest.mark.parametrize("n", [5, 6, 8, 9, 15, 40])
+def test_the_interval_holds_the_median_as_often_as_it_says(n: int) -> None:
+    rng = np.random.default_rng(n)
+    spreads = [statistics.Spread.of(list(rng.exponential(size=n))) for _ in range(4000)]
+    share = np.mean([spread.lower <= math.log(2) <= spread.upper for spread in spreads])
+    below, out = scipy.stats.binom(n, 0.5).cdf, 0
+    while below(out + 1) <= 0.025:
+        out += 1
+    assert share == pytest.approx(1 - 2 * below(out), abs=0.02)
+    assert share > 0.94 or n < 6
 
 
 def test_counts() -> None:
