@@ -227,6 +227,19 @@ def test_plans_run_side_by_side() -> None:
         np.testing.assert_allclose(network.theta, alone.theta, rtol=1e-3, atol=1e-4)
 
 
+@pytest.mark.parametrize(
+    ("dtype", "size"), [("float64", 1e-200), ("float64", 1e200), ("float32", 1e-30)]
+)
+def test_threads_that_find_only_zeros_leave_the_norm_alone(dtype: str, size: float) -> None:
+    g, out = np.zeros(400_000, dtype), np.zeros((), dtype)
+    g[300_000:] = size
+    plan = _cpu.Plan(4)
+    plan.add("gradient_norm", [g, g, None], [out], {"l2": 0.0, "clip_value": None})
+    plan.finish()
+    plan.run(0, 1, None)
+    assert float(out) == pytest.approx(size * 100_000**0.5, rel=1e-6, abs=0)
+
+
 def _resident_bytes() -> int:
     return int(_STATM.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 

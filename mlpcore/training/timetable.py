@@ -44,7 +44,8 @@ class Timetable:
         self._identity, self._places = network.identity, places
         self._batches = batches
         self._weight = None if data.weight is None else network.backend.to_numpy(data.weight)
-        self._shuffle = shuffle
+        # A single batch is the same in any order.
+        self._shuffle = shuffle and batches.steps > 1
         stack = () if network.members is None else (network.members,)
         rows = np.arange(batches.rows, dtype=np.int64) if data.rows is None else data.rows
         self._rows = np.array(np.broadcast_to(rows, (*stack, batches.rows)), order="C")
@@ -55,7 +56,7 @@ class Timetable:
             if len(once.seeds) < len(self.order):
                 self._once, self._alike = once, alike
         self._epoch = np.zeros((), dtype=np.int64)
-        self._shuffler = self._record() if recorded and shuffle and HOST.records else None
+        self._shuffler = self._record() if recorded and self._shuffle and HOST.records else None
         self.rates = np.zeros((batches.steps, *stack))
         self._constant = isinstance(optimizer.schedule, Constant)
         if self._constant:

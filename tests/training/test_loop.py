@@ -238,3 +238,10 @@ def test_a_plateau_is_one_of_the_validation_loss_where_there_is_one() -> None:
     assert fit(network(), **settings).learning_rate[-1] == 0.1
     history = fit(network(), validation_data=LOTTERY, **settings)
     assert history.learning_rate[-1] < 0.1
+
+
+def test_an_epoch_of_one_batch_needs_no_order() -> None:
+    ordered, shuffled = network(seed=3), network(seed=3)
+    fit(ordered, batch_size=ROWS, shuffle=False)
+    fit(shuffled, batch_size=ROWS, shuffle=True)
+    np.testing.assert_array_equal(shuffled.parameters, ordered.parameters)

@@ -2,6 +2,9 @@
 // inputs theta, g, mask or none, norm or none, states; outputs theta, states
 #pragma once
 
+#include <algorithm>
+#include <cmath>
+
 #include "loops/elementwise.h"
 #include "mlpcore/updates.h"
 
@@ -43,26 +46,23 @@ void update(const Work& w) {
         update_with<Rule, T, false>(w);
 }
 
-// inputs g, theta, mask or none; outputs the norm; parameters l2, clip_value.
-// A part leaves its largest magnitude and the sum of squares in units of it, which cannot overflow.
-template <class T>
-void gradient_norm(const Work& w) {
-    const Preparation<T> prepare(T(w.values[0].real), T(w.values[1].real), T(1));
-    const T *g = w.array<T>(0), *theta = w.array<T>(1), *mask = w.array<T>(2);
-    auto ready = [&](int64_t i) {
-        return sign_bit_cleared(
-            prepare(g[i], prepare.l2 == T(0) ? T(0) : theta[i], mask ? mask[i] : T(1)));
-    };
-    constexpr int width = 64 / (int)sizeof(T);
-    constexpr T largest_finite = sizeof(T) == 4 ? T(3.402823466e38) : T(1.7976931348623157e308);
-    T top[width] = {}, lane[width] = {};
+// A part leaves a power of two near its largest magnitude and the sum of squares in units of it,
+// which cannot overflow; units so small or large that they cannot be turned over are not needed.
+template <class T, class Magnitude>
+MLPCORE_HD void sum_squares(const Work& w, const Magnitude& magnitude) {
+    constexpr int width = 64 / (int)sizeof(T), largest_exponent = sizeof(T) == 4 ? 100 : 1000;
+    // As integers, magnitudes are in the same order, and a vector's are compared at once.
+    using Bits = typename Real<T>::Bits;
+    Bits top[width] = {};
+    T lane[width];
     const int64_t whole = w.begin + (w.end - w.begin) / width * width;
     for (int64_t i = w.begin; i < whole; i += width)
-        for (int l = 0; l < width; ++l) top[l] = ready(i + l) > top[l] ? ready(i + l) : top[l];
-    for (int64_t i = whole; i < w.end; ++i) top[0] = ready(i) > top[0] ? ready(i) : top[0];
-    T scale = T(0);
-    for (int l = 0; l < width; ++l) scale = top[l] > scale ? top[l] : scale;
-    scale = scale == T(0) ? T(1) : scale > largest_finite ? largest_finite : scale;
+        for (int l = 0; l < width; ++l) top[l] = std::max(top[l], bits_of(magnitude(i + l)));
+    for (int64_t i = whole; i < w.end; ++i) top[0] = std::max(top[0], bits_of(magnitude(i)));
+    const Bits largest = *std::max_element(top, top + width);
+    const int exponent = largest == 0 ? 0 : std::ilogb(from_bits(largest));
+    const int unit = std::clamp(exponent, -largest_exponent, largest_exponent);
+    const T inverse = std::ldexp(T(1), -unit);
     double sum = 0;
     constexpr int block = 1024;  // short enough for sums in T, joined in float64
     for (int64_t start = w.begin; start < whole; start += block) {
@@ -70,16 +70,30 @@ void gradient_norm(const Work& w) {
         for (int l = 0; l < width; ++l) lane[l] = T(0);
         for (int64_t i = start; i < end; i += width)
             for (int l = 0; l < width; ++l) {
-                const T q = ready(i + l) / scale;
+                const T q = magnitude(i + l) * inverse;
                 lane[l] += q * q;
             }
         for (int l = 0; l < width; ++l) sum += (double)lane[l];
     }
     for (int64_t i = whole; i < w.end; ++i) {
-        const T q = ready(i) / scale;
+        const T q = magnitude(i) * inverse;
         sum += (double)(q * q);
     }
-    w.partial[0] = (double)scale, w.partial[1] = sum;
+    w.partial[0] = sum == 0 ? 0.0 : std::ldexp(1.0, unit), w.partial[1] = sum;
+}
+
+// inputs g, theta, mask or none; outputs the norm; parameters l2, clip_value
+template <class T>
+void gradient_norm(const Work& w) {
+    const Preparation<T> prepare(T(w.values[0].real), T(w.values[1].real), T(1));
+    const T *g = w.array<T>(0), *theta = w.array<T>(1), *mask = w.array<T>(2);
+    if (prepare.l2 == T(0) && !(w.values[1].real <= 1.7976931348623157e308))
+        sum_squares<T>(w, [=](int64_t i) { return sign_bit_cleared(g[i]); });
+    else
+        sum_squares<T>(w, [=](int64_t i) {
+            return sign_bit_cleared(
+                prepare(g[i], prepare.l2 == T(0) ? T(0) : theta[i], mask ? mask[i] : T(1)));
+        });
 }
 
 template <class T>
@@ -87,7 +101,7 @@ void gradient_norm_total(const Work& w) {
     double scale = 0, sum = 0;
     for (int part = 0; part < w.parts; ++part)
         if (w.partial[part * partial_size] > scale) scale = w.partial[part * partial_size];
-    for (int part = 0; part < w.parts; ++part) {
+    for (int part = 0; scale > 0 && part < w.parts; ++part) {
         const double ratio = w.partial[part * partial_size] / scale;
         sum += ratio * ratio * w.partial[part * partial_size + 1];
     }
