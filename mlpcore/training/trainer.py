@@ -127,8 +127,11 @@ class Trainer:
         self._kept = buffers.snapshot(self._kept)
         active = self.state.active[self.crew.places]
         stopped = self._replay(last, active)
-        failed = active & ~(self.crew.step.finite() & (stopped < 0))
-        if np.count_nonzero(failed):  # a tenth of what any() takes, every epoch
+        good = self.crew.step.finite() & (stopped < 0)
+        if np.count_nonzero(good) == good.size:  # a tenth of what all() takes, every epoch
+            return
+        failed = active & ~good
+        if failed.any():
             self._leave_out(failed, range(first, last))
 
     def _replay(self, last: int, active: np.ndarray) -> np.ndarray:
