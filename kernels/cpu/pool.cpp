@@ -27,9 +27,9 @@ void pause_briefly() {
 }
 
 // Longer than it takes to wake a thread: with less, each would find the other asleep at every
-// barrier from the first sleep on. Far shorter than a time slice, should another process hold the
-// processor.
-constexpr std::chrono::microseconds spin_time{50};
+// barrier from the first sleep on. Longer, too, than the interpreter needs between two epochs, or
+// two predictions. Far shorter than a time slice, should another process hold the processor.
+constexpr std::chrono::microseconds spin_time{200};
 
 class Pool {
   public:

@@ -138,8 +138,8 @@ class Backend:
 
     @property
     def cache_bytes(self) -> int:
-        """What fits a cache near those who compute: a core of the CPU, or all of a GPU."""
-        return 1 << (25 if self._on_gpu else 22)
+        """What fits a cache that all who compute are near to: the last of a CPU, or a GPU's."""
+        return 1 << (25 if self._on_gpu else 23)
 
     @property
     def records(self) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mlpcore.backend.dispatch import Array
+from mlpcore.functions.updates import gradient_norm
 from mlpcore.layers import Pass
 from mlpcore.network.arrays import check_finite, converted
 from mlpcore.network.sizes import widest
@@ -23,8 +25,10 @@ PIECE_BYTES = 1 << 26
 SHARING = 8
 #: With fewer rows than this, reading the weights takes longer than the products.
 FEW_ROWS = 256
-#: The lengths of recorded pieces: few, and each at most half as long again as the one before.
-LENGTHS = sorted({1} | {factor << power for power in range(40) for factor in (2, 3)})
+#: So many rows more take less time than a piece of their own.
+WORTH_A_PIECE = 8
+#: The lengths of recorded pieces: few, and each at most a quarter longer than the one before.
+LENGTHS = sorted({1, 2, 3} | {factor << power for power in range(40) for factor in (4, 5, 6, 7)})
 
 #: First row, last row and outputs of a piece; they are good until the next one is asked for.
 Piece = tuple[int, int, Array]
@@ -83,8 +87,7 @@ class RecordedInference(Inference):
             except IndexError:
                 recorded = RecordedPass(network, length, x.shape[:-2], link)
             try:
-                recorded.read(network, x[..., first:last, :], first)
-                yield first, last, recorded.run()[..., : last - first, :]
+                yield first, last, recorded.run(network, x[..., first:last, :], first)
             finally:
                 idle.append(recorded)
             first = last
@@ -94,15 +97,22 @@ class RecordedPass:
     """A forward pass over a number of rows, bound to memory of its own."""
 
     def __init__(self, network: Network, rows: int, lead: tuple[int, ...], link: bool):
-        plan = network.backend.plan()
-        self._x = network.backend.zeros((*lead, rows, network.sizes[0]), network.dtype)
+        backend, shape = network.backend, (*lead, rows, network.sizes[0])
+        flat = backend.zeros((math.prod(shape),), network.dtype)
+        self._x = backend.xp.reshape(flat, shape)
+        self._norm = backend.zeros((), network.dtype)
+        self._measure = backend.plan()
+        symbol = self._measure.symbol
+        gradient_norm(symbol(flat), symbol(flat), out=symbol(self._norm))
+        self._measure.finish()
+        plan = backend.plan()
         views = plan.symbols(network.values.views), plan.symbols(network.statistics.views)
         outputs = _outputs(network, plan.symbol(self._x), *views, link)
         plan.finish()
         self._plan, self._y = plan, outputs.array
 
-    def read(self, network: Network, x: Array, first: int) -> None:
-        """Take rows in, converted and checked; the first of them is row ``first`` of all."""
+    def run(self, network: Network, x: Array, first: int) -> Array:
+        """The outputs of some rows, which are converted and checked; the first is row ``first``."""
         place = self._x[..., : x.shape[-2], :]
         backend, dtype = network.backend, network.dtype
         own = isinstance(x, type(place))
@@ -111,12 +121,12 @@ class RecordedPass:
         else:
             with np.errstate(over="ignore"):
                 place[...] = x if own else backend.asarray(x, dtype)
-        check_finite("X", place, backend, dtype, first=first)
-
-    def run(self) -> Array:
-        """The outputs of all rows; those not read this time are of no meaning."""
+        self._measure.run(0, 1)
+        # A norm of finite numbers may overflow; only then is it worth a look at each of them.
+        if not np.isfinite(backend.to_numpy(self._norm)):
+            check_finite("X", place, backend, dtype, first=first)
         self._plan.run(0, 1)
-        return self._y
+        return self._y[..., : x.shape[-2], :]
 
 
 def _outputs(network: Network, x: Any, p: Any, s: Any, link: bool) -> Any:
@@ -131,11 +141,12 @@ def _bytes_of_a_row(network: Network) -> int:
 
 
 def _length(rows: int) -> int:
-    """The next longer length if no more than an eighth of it is wasted, else the next shorter.
+    """The next longer length if few rows of it, or an eighth, are wasted, else the next shorter.
 
-    >>> [_length(rows) for rows in (1, 5, 6, 100, 120, 1000)]
-    [1, 4, 6, 96, 128, 1024]
+    >>> [_length(rows) for rows in (1, 5, 17, 65, 100, 1000)]
+    [1, 5, 20, 64, 112, 1024]
     """
     place = bisect_left(LENGTHS, rows)
     wasted = LENGTHS[place] - rows
-    return LENGTHS[place] if 8 * wasted <= LENGTHS[place] else LENGTHS[place - 1]
+    spare = max(WORTH_A_PIECE, LENGTHS[place] // 8)
+    return LENGTHS[place] if wasted <= spare else LENGTHS[place - 1]
