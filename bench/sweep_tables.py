@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from .libraries import title_of
-from .statistics import INTERVAL, Spread
+from .statistics import INTERVAL, Spread, ratios
 from .tables import Table, markdown
 from .words import number, quantity
 
@@ -30,12 +30,13 @@ def paragraphs(found: dict[str, Any]) -> list[str]:
 def against_targets(found: dict[str, Any]) -> Table:
     """Each figure that has a target."""
     grid, stack, targets = found["grid_search"], found["vmap"], found["targets"]
+    left = found["leaving"]["seconds"]
     apart = float(np.abs(np.subtract(*grid["accuracy"].values())).max())
     return [
         ["", "figure", "target"],
         *(
             [f"{grid['fits']} fits, times {name}'s grid search", *_least(spread, targets[name])]
-            for name, spread in grid["times faster"].items()
+            for name, spread in times_faster(grid).items()
         ),
         ["mean accuracies apart, at most", *_most(apart, targets["accuracy"])],
         *(
@@ -43,13 +44,21 @@ def against_targets(found: dict[str, Any]) -> Table:
                 f"an epoch of {stack['members']} members, times {title_of(name)} with vmap",
                 *_least(spread, targets["jax"]),
             ]
-            for name, spread in stack["times faster"].items()
+            for name, spread in times_faster(stack).items()
         ),
         [
             "half of 64 members leave halfway, of the time of all",
-            *_most(found["leaving"]["share"]["median"], targets["leaving"]),
+            *_most(ratios(left["half leave"], left["all"]).median, targets["leaving"]),
         ],
     ]
+
+
+def times_faster(part: dict[str, Any]) -> dict[str, Spread]:
+    """How many times faster we are than each other, round by round."""
+    seconds = part["seconds"]
+    return {
+        name: ratios(theirs, seconds["ours"]) for name, theirs in seconds.items() if name != "ours"
+    }
 
 
 def by_members(found: dict[str, Any]) -> Table:
@@ -84,11 +93,11 @@ def by_widths(found: dict[str, Any]) -> Table:
     ]
 
 
-def _least(spread: dict[str, float], target: float) -> list[str]:
+def _least(spread: Spread, target: float) -> list[str]:
     """A ratio that should be no less."""
-    sign = "≥" if spread["median"] >= target else "<"
-    between = f"{number(spread['lower'])} to {number(spread['upper'])}"
-    return [f"{number(spread['median'])}\n{between}", f"{sign} {number(target)}"]
+    sign = "≥" if spread.median >= target else "<"
+    interval = f"{number(spread.lower)} to {number(spread.upper)}"
+    return [f"{number(spread.median)}\n{interval}", f"{sign} {number(target)}"]
 
 
 def _most(value: float, target: float) -> list[str]:

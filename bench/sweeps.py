@@ -16,7 +16,6 @@ import warnings
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +30,7 @@ from mlpcore.training import State, fit
 
 from .charts.sweeps import picture
 from .machine import machine, slug, stamp
-from .statistics import Spread, ratios
+from .statistics import Spread
 from .sweep_tables import paragraphs
 
 #: Tells these files from others in the same folder.
@@ -106,7 +105,7 @@ def grid_search(seeds: int, rounds: int) -> dict[str, Any]:
             "ours": ours.columns["mean_test_score"].tolist(),
             "scikit-learn": scores.tolist(),
         },
-        **_compared(taken),
+        "seconds": taken,
     }
 
 
@@ -132,7 +131,7 @@ def vmap(seeds: int, rounds: int) -> dict[str, Any]:
                     seconds_an_epoch, X, y, rows, rates, sizes, BATCH, EPOCHS, scan
                 )
                 taken.setdefault(f"jax_{'scan' if scan else 'jit'}", []).extend(task.result())
-    return {"members": members, **_compared(taken)}
+    return {"members": members, "seconds": taken}
 
 
 def members(seeds: int, rounds: int) -> dict[str, Any]:
@@ -173,8 +172,7 @@ def leaving(seeds: int, rounds: int) -> dict[str, Any]:
                     fit(net, X, y, epochs=EPOCHS // 2, batch_size=BATCH, state=state)
                     if name != "all":
                         state.active[::2] = False
-    shares = ratios(taken["half leave"], taken["all"])
-    return {"seconds": taken, "share": asdict(shares)}
+    return {"seconds": taken}
 
 
 def padding(seeds: int, rounds: int) -> dict[str, Any]:
@@ -249,18 +247,6 @@ def _epochs(
         progress=False,
     )
     return np.diff(ends).tolist()
-
-
-def _compared(taken: dict[str, list[float]]) -> dict[str, Any]:
-    """The seconds, and how many times faster we are, round by round."""
-    return {
-        "seconds": taken,
-        "times faster": {
-            name: asdict(ratios(values, taken["ours"]))
-            for name, values in taken.items()
-            if name != "ours"
-        },
-    }
 
 
 def say(text: str) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 from mlpcore.io.pictures import FAINT, HELD_OUT, STYLE, TRAINING, logarithmic, write_picture
 
 from ..libraries import title_of
+from ..sweep_tables import times_faster
 
 
 def picture(found: dict[str, Any], path: Path) -> None:
@@ -27,12 +28,12 @@ def picture(found: dict[str, Any], path: Path) -> None:
 def _draw_times(axes: Any, found: dict[str, Any]) -> None:
     targets = found["targets"]
     rows = [
-        (f"{label} {title_of(name)}", spread["median"], targets[target])
+        (f"{label} {title_of(name)}", spread.median, targets[target])
         for part, label, target in (
             ("grid_search", "sweep /", "scikit-learn"),
             ("vmap", "stack /", "jax"),
         )
-        for name, spread in found[part]["times faster"].items()
+        for name, spread in times_faster(found[part]).items()
     ]
     places = range(len(rows))
     axes.barh(places, [value for _, value, _ in rows], color=HELD_OUT, height=0.5)

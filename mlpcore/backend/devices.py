@@ -139,7 +139,7 @@ class Backend:
     @property
     def cache_bytes(self) -> int:
         """What fits a cache that all who compute are near to: the last of a CPU, or a GPU's."""
-        return 1 << (25 if self._on_gpu else 23)
+        return 1 << (25 if self._on_gpu else 24)
 
     @property
     def records(self) -> bool:

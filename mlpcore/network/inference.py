@@ -70,7 +70,7 @@ class RecordedInference(Inference):
 
     def __init__(self, network: Network):
         row, shares = _bytes_of_a_row(network), min(network.members or 1, SHARING)
-        near = network.backend.cache_bytes * shares
+        near = min(network.backend.cache_bytes * shares, PIECE_BYTES)
         rows = max(near // row, min(FEW_ROWS, PIECE_BYTES // row), 1)
         self.most = LENGTHS[bisect_right(LENGTHS, rows) - 1]
         self._idle: dict[Any, list[RecordedPass]] = {}

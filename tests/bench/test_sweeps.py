@@ -13,10 +13,6 @@ from mlpcore.cli.bench import module
 tables = module("sweep_tables")
 
 
-def spread(median: float) -> dict[str, float]:
-    return {"lower": median - 1, "median": median, "upper": median + 1}
-
-
 @pytest.fixture
 def found() -> dict[str, Any]:
     return {
@@ -24,19 +20,25 @@ def found() -> dict[str, Any]:
         "grid_search": {
             "fits": 400,
             "estimate": 2.0,
-            "seconds": {"ours": [1.0, 3.0, 2.5]},
-            "times faster": {"scikit-learn": spread(7.0)},
+            "seconds": {"ours": [1.0, 3.0, 2.5], "scikit-learn": [6.0, 24.0, 17.5]},
             "widths": [32, 100],
             "rates": [0.01, 0.1],
             "accuracy": {"ours": [0.9, 0.8, 0.7, 0.6], "scikit-learn": [0.9, 0.81, 0.7, 0.6]},
         },
-        "vmap": {"members": 200, "times faster": {"jax_jit": spread(4.0), "jax_scan": spread(2.0)}},
+        "vmap": {
+            "members": 200,
+            "seconds": {
+                "ours": [1.0, 1.0, 1.0],
+                "jax_jit": [4.0, 3.0, 5.0],
+                "jax_scan": [2.0, 1.0, 3.0],
+            },
+        },
         "members": {
             "members": [1, 1024],
             "seconds": {"cpu": [2e-3, 1e-3]},
             "bytes": {n: {"measured": 2e4, "counted": 1.5e4} for n in ("1", "1024")},
         },
-        "leaving": {"share": spread(0.7)},
+        "leaving": {"seconds": {"all": [1.0, 2.0], "half leave": [0.7, 1.4]}},
         "padding": {
             "pairs": [
                 {
