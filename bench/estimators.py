@@ -221,7 +221,7 @@ def say(text: str) -> None:
 def _options(arguments: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench.estimators", description=__doc__)
     parser.add_argument("--seeds", type=int, default=10, help="of the scores, by default 10")
-    parser.add_argument("--rounds", type=int, default=7, help="of the fits, by default 7")
+    parser.add_argument("--rounds", type=int, default=15, help="of the fits, by default 15")
     parser.add_argument("--quick", action="store_true", help="2 seeds, one round, nothing kept")
     parser.add_argument("--output", type=Path, help="where to keep the results, a JSON file")
     return parser.parse_args(arguments)
