@@ -29,7 +29,7 @@ void pause_briefly() {
 // Longer than it takes to wake a thread: with less, each would find the other asleep at every
 // barrier from the first sleep on. Longer, too, than the interpreter needs between two epochs, or
 // two predictions. Far shorter than a time slice, should another process hold the processor.
-constexpr std::chrono::microseconds spin_time{200};
+constexpr std::chrono::microseconds polite_time{20}, spin_time{200};
 
 class Pool {
   public:
@@ -117,15 +117,18 @@ void Barrier::wait() {
 }
 
 void wait_while(const std::atomic<int>& value, int old) {
-    std::chrono::steady_clock::time_point end{};
+    std::chrono::steady_clock::time_point start{}, now{};
     do {
         for (int i = 0; i < 32; ++i) {
             if (value.load(std::memory_order_acquire) != old) return;
             pause_briefly();
         }
-        if (end == std::chrono::steady_clock::time_point{})
-            end = std::chrono::steady_clock::now() + spin_time;
-    } while (std::chrono::steady_clock::now() < end);
+        now = std::chrono::steady_clock::now();
+        if (start == std::chrono::steady_clock::time_point{}) start = now;
+        // Should the system have put who is waited for on this very processor, it runs now, and
+        // as both want to run, is soon given another.
+        if (now > start + polite_time) std::this_thread::yield();
+    } while (now < start + spin_time);
     while (value.load(std::memory_order_acquire) == old) value.wait(old, std::memory_order_acquire);
 }
 
