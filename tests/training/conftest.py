@@ -132,7 +132,7 @@ class Tape:
         if active is None:
             # Nobody rests; how many there are is seen in what the calls write.
             written = [place.array for _, _, places, _ in self.calls for place in places]
-            members = max(array.shape[0] for array in written) if self.stacked else 1
+            members = max((a.shape[0] for a in written if a.ndim), default=1) if self.stacked else 1
             active = np.ones(members, dtype=bool)
         active = active.copy()
         stopped = np.full(active.shape, -1)
@@ -153,7 +153,7 @@ class Tape:
                     target = at(place, step)
                     assert target.shape == np.shape(value), primitive
                     assert target.dtype == np.asarray(value).dtype, primitive
-                    if self.stacked:
+                    if self.stacked and target.ndim:
                         target[active] = value[active]
                     elif active[0]:
                         target[...] = value
