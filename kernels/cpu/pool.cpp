@@ -125,8 +125,8 @@ void wait_while(const std::atomic<int>& value, int old) {
         }
         now = std::chrono::steady_clock::now();
         if (start == std::chrono::steady_clock::time_point{}) start = now;
-        // Should the system have put who is waited for on this very processor, it runs now, and
-        // as both want to run, is soon given another.
+        // Should the system have put who is waited for on this very processor, it runs now instead
+        // of after all the spinning.
         if (now > start + polite_time) std::this_thread::yield();
     } while (now < start + spin_time);
     while (value.load(std::memory_order_acquire) == old) value.wait(old, std::memory_order_acquire);
