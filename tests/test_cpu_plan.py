@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import os
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -151,6 +152,19 @@ def test_replay_equals_single_calls(
     tolerance = 1e-3 if dtype == "float32" else 1e-10
     np.testing.assert_allclose(ours.loss, theirs.loss, rtol=tolerance)
     np.testing.assert_allclose(ours.theta, theirs.theta, rtol=tolerance, atol=tolerance)
+
+
+@pytest.mark.parametrize("sizes", [[64, 100, 10], [300, 260, 5]], ids=str)
+def test_which_thread_takes_a_part_changes_no_bit(sizes: Any) -> None:
+    # More threads than processors, and four plans at once of which the pool serves only one.
+    networks = [Network(sizes, 700, 6, activation="gelu") for _ in range(5)]
+    plans = [network.plan(7) for network in networks]
+    plans[0].run(0, 6)
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda plan: plan.run(0, 6), plans[1:]))
+    for network in networks[1:]:
+        np.testing.assert_array_equal(network.loss, networks[0].loss)
+        np.testing.assert_array_equal(network.theta, networks[0].theta)
 
 
 def test_neighbours_are_fused() -> None:

@@ -116,10 +116,11 @@ void run_now(Operation operation, int threads) {
             const bool joins = op.primitive->form == Form::loops && op.passes[pass].axis.empty();
             const int parts = joins ? 1 : threads;
             if (!joins) joined = parts;
-            run_on_threads(parts, [&](int thread, int count) {
+            std::atomic<int> next{0};
+            run_on_threads(parts, [&](int) {
                 Frame frame(operations);
                 frame.enter(0, 0);
-                for (int i = thread; i < parts; i += count) {
+                for (int i; (i = next.fetch_add(1)) < parts;) {
                     const Part part{part_begin(op.lengths[pass], parts, i),
                                     part_begin(op.lengths[pass], parts, i + 1), i, joined};
                     run_part(operations, Step{0, pass}, frame, part,
@@ -130,7 +131,7 @@ void run_now(Operation operation, int threads) {
         }
     } else {
         std::atomic<int64_t> next{0};
-        run_on_threads(threads, [&](int, int) {
+        run_on_threads(threads, [&](int) {
             Frame frame(operations);
             for (int64_t member; (member = next.fetch_add(1)) < op.members;) {
                 frame.enter(member, 0);

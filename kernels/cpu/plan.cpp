@@ -13,12 +13,17 @@ namespace {
 
 // Below this a second thread costs more than it saves.
 constexpr double worth_sharing = 12000;  // nanoseconds
-// Shorter steps are timed with and without threads, in blocks of steps. From `worth_sparing` on,
-// where a trial costs much and seldom changes anything, trials are further apart.
-constexpr double worth_watching = 2e7, worth_sparing = 1e6;
+// What a thread takes of a task at a time: the less, the shorter the others wait for a thread that
+// the system holds back, and the more often the factors of a product are packed.
+constexpr double worth_a_piece = 5e5;  // nanoseconds of a step
+constexpr int64_t most_pieces = 4;
+constexpr int64_t shortest_piece = 64;  // rows or columns
+// Shorter steps have little more than one piece for a thread, and are timed with and without
+// threads, in blocks of steps.
+constexpr double worth_watching = 1e6;
 constexpr double block_time = 1e6;
 constexpr int64_t shortest_block = 4, longest_trial = 8;
-constexpr int spared_gap = 8, longest_gap = 64;
+constexpr int longest_gap = 64;
 // Trials of what turns out slower take at most this share of the time.
 constexpr double price_of_trials = 0.02;
 // A thread takes this share of its part of what is left: neighbours, that share cache lines where
@@ -66,8 +71,8 @@ void Plan::check_members() const {
     }
 }
 
-// Two tasks need no barrier between them where both cut the same rows the same way, or share
-// nothing that either writes.
+// Two tasks can be of one stage where both cut the same rows the same way, or share nothing that
+// either writes.
 bool Plan::conflicts(const Task& task, const Task& earlier) const {
     const auto aligned = [](const Task& t, const Operand& o) {
         const bool by_rows = t.own < 0 ? o.by_rows : !o.written;
@@ -93,57 +98,66 @@ bool Plan::conflicts(const Task& task, const Task& earlier) const {
 }
 
 void Plan::schedule() {
-    parts_ = cost_ < worth_sharing ? 1 : threads_;
-    pace_.starts_alone = cost_ < worth_sparing;
-    if (!pace_.starts_alone) pace_.gap = spared_gap;
-    size_t since = 0;           // the first task behind the last barrier
+    if (cost_ < worth_sharing) threads_ = 1;
+    if (threads_ > 1)
+        pieces_ = std::clamp((int64_t)(cost_ / threads_ / worth_a_piece), (int64_t)1, most_pieces);
     std::vector<Task> joining;  // until a task needs what they join
     const auto join = [&](const Task* before) {
         const auto needed = [&](const Task& t) { return !before || conflicts(*before, t); };
         if (std::none_of(joining.begin(), joining.end(), needed)) return;
-        for (const Task& task : joining) append(task, since);
+        for (const Task& task : joining) append(task);
         joining.clear();
     };
     for (const int i : order_) {
         const Operation operation = operations_[i];
         if (operation.primitive->form == Form::product && adds_up_parts(operation)) {
             const Parts parts = add_up_parts(i);
-            const Task task{Step{i, 0}, operation.product.k, parts_, 1, false, parts.first};
+            const Operation::Product& p = operation.product;
+            const Task task{Step{i, 0}, p.k, parts.join - parts.first, 1, parts.first};
             join(&task);
-            append(task, since);
-            joining.push_back(
-                {Step{parts.join, 0}, operation.product.m * operation.product.n, parts_, 1, false});
+            append(task);
+            joining.push_back({Step{parts.join, 0}, p.m * p.n, parts_of(p.m * p.n), 1});
             continue;
         }
         const int passes =
             operation.primitive->form == Form::stop ? 1 : (int)operation.lengths.size();
         int joined = 1;
         for (int pass = 0; pass < passes; ++pass) {
-            Task task{Step{i, pass}, 1, 1, joined, false};
+            Task task{Step{i, pass}, 1, 1, joined};
             const bool alone =
                 operation.primitive->form == Form::loops && operation.passes[pass].axis.empty();
             if (operation.primitive->form != Form::stop) task.length = operation.lengths[pass];
             if (operation.primitive->form == Form::product) {
                 const Operation::Product& p = operation.product;
                 // Cutting rows makes every thread pack all of B; worth avoiding where B is large.
-                task.step.by_columns = p.k * p.n > 16 * 1024 && p.n >= 32 * parts_ && p.n * 4 > p.m;
+                task.step.by_columns =
+                    p.k * p.n > 16 * 1024 && p.n >= 32 * threads_ && p.n * 4 > p.m;
                 if (task.step.by_columns) task.length = p.n;
             }
-            if (!alone && operation.primitive->form != Form::stop) task.parts = joined = parts_;
+            if (!alone && operation.primitive->form != Form::stop)
+                task.parts = joined = parts_of(task.length);
             join(&task);
-            append(task, since);
+            append(task);
         }
     }
     join(nullptr);
-    partials_.assign(operations_.size() * (size_t)parts_ * partial_size, 0.0);
-    if (!tasks_.empty()) tasks_[0].wait = true;
+    partials_.assign(operations_.size() * (size_t)(threads_ * pieces_) * partial_size, 0.0);
 }
 
-void Plan::append(Task task, size_t& since) {
-    for (size_t t = since; t < tasks_.size() && !task.wait; ++t)
-        task.wait = conflicts(task, tasks_[t]);
-    if (task.wait) since = tasks_.size();
-    tasks_.push_back(task);
+// As many for each thread, lest one has more to do than another.
+int Plan::parts_of(int64_t length) const {
+    return threads_ * (int)std::clamp<int64_t>(length / (threads_ * shortest_piece), 1, pieces_);
+}
+
+void Plan::append(const Task& task) {
+    const auto conflicting = [&](const Task& earlier) {
+        return threads_ > 1 && conflicts(task, earlier);
+    };
+    if (stages_.empty() ||
+        std::any_of(stages_.back().tasks.begin(), stages_.back().tasks.end(), conflicting))
+        stages_.emplace_back();
+    stages_.back().tasks.push_back(task);
+    stages_.back().parts = std::max(stages_.back().parts, task.parts);
 }
 
 bool Plan::finite(const Operation& stop, int index, Frame& frame) const {
@@ -165,41 +179,74 @@ int64_t Plan::run_member(Frame& frame, int64_t member, int64_t first, int64_t la
     return -1;
 }
 
-int64_t Plan::run_together(Frame& frame, int thread, int count, Barrier& barrier, int64_t first,
-                           int64_t last) {
+bool Plan::run_part_of(const Stage& stage, int part, Frame& frame) {
+    for (const Task& task : stage.tasks) {
+        const int i = task.step.operation;
+        if (operations_[i].primitive->form == Form::stop) {
+            if (!finite(operations_[i], i, frame)) return false;
+        } else if (part >= task.parts) {
+            continue;
+        } else if (task.own >= 0) {
+            run_whole(operations_, task.own + part, frame);
+        } else {
+            double* partials =
+                partials_.data() + (size_t)(i * threads_ * pieces_ + part) * partial_size;
+            run_part(operations_, task.step, frame,
+                     Part{part_begin(task.length, task.parts, part),
+                          part_begin(task.length, task.parts, part + 1), part, task.joined},
+                     partials);
+        }
+    }
+    return true;
+}
+
+int64_t Plan::run_alone(Frame& frame, int64_t first, int64_t last) {
     frame.enter(0, first);
     for (int64_t step = first; step < last; ++step) {
         if (step != first) frame.advance(step);
-        for (const Task& task : tasks_) {
-            if (task.wait && count > 1) barrier.wait();
-            const int i = task.step.operation;
-            if (operations_[i].primitive->form == Form::stop) {
-                if (!finite(operations_[i], i, frame)) return step;
-                continue;
-            }
-            if (task.own >= 0) {
-                for (int part = thread; part < task.parts; part += count)
-                    run_whole(operations_, task.own + part, frame);
-                continue;
-            }
-            double* partials = partials_.data() + (size_t)i * parts_ * partial_size;
-            for (int part = thread; part < task.parts; part += count)
-                run_part(operations_, task.step, frame,
-                         Part{part_begin(task.length, task.parts, part),
-                              part_begin(task.length, task.parts, part + 1), part, task.joined},
-                         partials + (size_t)part * partial_size);
+        for (const Stage& stage : stages_) {
+            bool going_on = true;
+            for (int part = 0; part < stage.parts; ++part)
+                going_on = run_part_of(stage, part, frame) && going_on;
+            if (!going_on) return step;
         }
     }
     return -1;
 }
 
+void Plan::run_shared(Frame& frame, int thread, Stages& open, int64_t first, int64_t last,
+                      std::atomic<int64_t>& stopped) {
+    const int count = (int)stages_.size(), end = (int)(last - first) * count;
+    int64_t step = -1;
+    for (int at; (at = open.current()) < end;) {
+        const int64_t now = first + at / count;
+        if (step < 0)
+            frame.enter(0, now);
+        else if (step != now)
+            frame.advance(now);
+        step = now;
+        const Stage& stage = stages_[(size_t)(at % count)];
+        bool last_part = false;
+        for (int part; !last_part && (part = open.take(at, thread, stage.parts)) >= 0;) {
+            if (!run_part_of(stage, part, frame)) stopped.store(step, std::memory_order_relaxed);
+            last_part = open.finish(stage.parts);
+        }
+        if (last_part)
+            open.open(stopped.load(std::memory_order_relaxed) < 0 ? at + 1 : end);
+        else
+            open.wait_beyond(at);
+    }
+}
+
 int64_t Plan::run_block(int threads, int64_t first, int64_t last, std::atomic<bool>& out_of_range) {
-    int64_t stopped = -1;
-    Barrier barrier(threads);
-    run_on_threads(threads, [&](int thread, int count) {
+    std::atomic<int64_t> stopped{-1};
+    Stages open(threads);
+    run_on_threads(threads, [&](int thread) {
         Frame frame(operations_);
-        const int64_t result = run_together(frame, thread, count, barrier, first, last);
-        if (thread == 0) stopped = result;
+        if (threads == 1)
+            stopped = run_alone(frame, first, last);
+        else
+            run_shared(frame, thread, open, first, last, stopped);
         if (frame.out_of_range) out_of_range = true;
     });
     return stopped;
@@ -219,7 +266,7 @@ int64_t Plan::run_paced(int64_t first, int64_t last, std::atomic<bool>& out_of_r
     const int64_t block = std::max(shortest_block, (int64_t)(block_time / cost_));
     while (first < last) {
         const bool trial = pace_.left <= 0, alone = pace_.prefer_alone() != trial;
-        const int threads = alone ? 1 : parts_;
+        const int threads = alone ? 1 : threads_;
         // The first half wakes the threads and fills their caches; the second is timed. A step
         // that comes alone wakes them itself, so waking counts.
         const int64_t length = trial ? std::min(block, longest_trial) : block;
@@ -248,13 +295,13 @@ void Plan::run(int64_t first, int64_t last, const bool* active, int64_t* stopped
     std::atomic<int64_t> next{0};
     const auto is_active = [&](int64_t member) { return !active || active[member]; };
     if (members_ == 1 && is_active(0)) {
-        const bool paced = parts_ > 1 && cost_ < worth_watching;
+        const bool paced = threads_ > 1 && cost_ < worth_watching;
         stopped[0] = paced ? run_paced(first, last, out_of_range)
-                           : run_block(parts_, first, last, out_of_range);
+                           : run_block(threads_, first, last, out_of_range);
     } else if (members_ > 1) {
         const double cost = cost_ * (double)members_ * (double)(last - first);
         const int threads = cost < worth_sharing ? 1 : (int)std::min<int64_t>(threads_, members_);
-        run_on_threads(threads, [&](int, int) {
+        run_on_threads(threads, [&](int) {
             Frame frame(operations_);
             for (int64_t begin = next, end; begin < members_; begin = next) {
                 end = begin +

@@ -7,10 +7,9 @@
 
 #include "buffer.h"
 #include "execution.h"
+#include "stages.h"
 
 namespace mlpcore {
-
-class Barrier;
 
 class Plan {
   public:
@@ -31,8 +30,13 @@ class Plan {
         int64_t length;
         int parts;
         int joined;    // how many parts left something behind for this one
-        bool wait;     // for the other threads, before it
         int own = -1;  // from here on, the parts are operations of their own
+    };
+
+    // Tasks whose parts of one number depend on no part of another.
+    struct Stage {
+        std::vector<Task> tasks;
+        int parts = 1;
     };
 
     // Operations that stand for one: those of the parts, from `first` on, and what joins them.
@@ -41,15 +45,12 @@ class Plan {
     };
 
     // Which is faster changes with what else the machine does: while another process holds a
-    // processor, threads that meet at every barrier are slower than one alone.
+    // processor, threads that wait for each other after every stage are slower than one alone.
     struct Pace {
         double together = 0, alone = 0;  // seconds a step, as last measured; 0: not yet
         double left = 1;                 // blocks until the next trial
         int gap = 1;                     // and behind it
-        bool starts_alone = false;       // before both are measured
-        bool prefer_alone() const {
-            return together > 0 && alone > 0 ? alone < together : starts_alone;
-        }
+        bool prefer_alone() const { return together <= 0 || alone <= 0 || alone < together; }
         // `blocks`: how many ordinary ones the measured one was.
         void note(bool alone, bool trial, double seconds, double blocks);
     };
@@ -57,26 +58,29 @@ class Plan {
     int64_t run_block(int threads, int64_t first, int64_t last, std::atomic<bool>& out_of_range);
     int64_t run_paced(int64_t first, int64_t last, std::atomic<bool>& out_of_range);
     void schedule();
-    void append(Task task, size_t& since);
+    void append(const Task& task);
+    int parts_of(int64_t length) const;
     bool adds_up_parts(const Operation& operation) const;
     Parts add_up_parts(int index);
     void check_members() const;
     bool conflicts(const Task& task, const Task& earlier) const;
     int64_t run_member(Frame& frame, int64_t member, int64_t first, int64_t last) const;
-    int64_t run_together(Frame& frame, int thread, int count, Barrier& barrier, int64_t first,
-                         int64_t last);
+    int64_t run_alone(Frame& frame, int64_t first, int64_t last);
+    void run_shared(Frame& frame, int thread, Stages& open, int64_t first, int64_t last,
+                    std::atomic<int64_t>& stopped);
+    bool run_part_of(const Stage& stage, int part, Frame& frame);
     bool finite(const Operation& stop, int index, Frame& frame) const;
 
     int threads_;
     int64_t members_ = 1;
     bool finished_ = false;
     std::vector<Operation> operations_;
-    std::vector<int> order_;   // of the operations that are not fused into another
-    std::vector<Task> tasks_;  // of one step, for a plan without members
-    std::deque<Buffer> room_;  // for what parts of products leave behind
+    std::vector<int> order_;     // of the operations that are not fused into another
+    std::vector<Stage> stages_;  // of one step, for a plan without members
+    std::deque<Buffer> room_;    // for what parts of products leave behind
     std::vector<double> partials_;
-    int parts_ = 1;
-    double cost_ = 0;  // nanoseconds a step on one thread, roughly
+    int64_t pieces_ = 1;  // of a task, for a thread
+    double cost_ = 0;     // nanoseconds a step on one thread, roughly
     Pace pace_;
 };
 

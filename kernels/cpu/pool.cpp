@@ -26,50 +26,49 @@ void pause_briefly() {
 #endif
 }
 
-// Longer than it takes to wake a thread: with less, each would find the other asleep at every
-// barrier from the first sleep on. Longer, too, than the interpreter needs between two epochs, or
-// two predictions. Far shorter than a time slice, should another process hold the processor.
+// Longer than it takes to wake a thread: with less, each would find the other asleep at the end of
+// every stage from the first sleep on. Longer, too, than the interpreter needs between two epochs,
+// or two predictions. Far shorter than a time slice, should another process hold the processor.
 constexpr std::chrono::microseconds polite_time{20}, spin_time{200};
 
 class Pool {
   public:
-    void run(int threads, const std::function<void(int, int)>& body) {
+    void run(int threads, const std::function<void(int)>& body) {
         std::unique_lock<std::mutex> lock(busy_, std::try_to_lock);
-        if (!lock.owns_lock()) {
-            body(0, 1);
-            return;
-        }
+        if (!lock.owns_lock()) return body(0);
         while ((int)workers_.size() < threads - 1) {
             const int index = (int)workers_.size() + 1;
-            workers_.emplace_back([this, index, seen = epoch_.load()] { work(index, seen); });
+            workers_.emplace_back([this, index, seen = call_.load()] { work(index, seen); });
             workers_.back().detach();
         }
         body_ = &body;
         wanted_ = threads;
-        left_.store((int)workers_.size(), std::memory_order_relaxed);
-        epoch_.fetch_add(1, std::memory_order_release);
-        epoch_.notify_all();
-        body(0, threads);
-        for (int left; (left = left_.load(std::memory_order_acquire)) != 0;)
-            wait_while(left_, left);
+        call_.fetch_add(1);
+        call_.notify_all();
+        body(0);
+        call_.fetch_add(1);
+        for (int inside; (inside = inside_.load()) != 0;) wait_while(inside_, inside);
     }
 
   private:
+    // Whoever comes when a call is over, or another one has begun, only looks in.
     void work(int index, int seen) {
         for (;;) {
-            wait_while(epoch_, seen);
-            seen = epoch_.load(std::memory_order_acquire);
-            if (index < wanted_) (*body_)(index, wanted_);
-            if (left_.fetch_sub(1, std::memory_order_acq_rel) == 1) left_.notify_all();
+            wait_while(call_, seen);
+            seen = call_.load();
+            if (seen % 2 == 0) continue;
+            inside_.fetch_add(1);
+            if (call_.load() == seen && index < wanted_) (*body_)(index);
+            if (inside_.fetch_sub(1) == 1) inside_.notify_all();
         }
     }
 
     std::mutex busy_;
     std::vector<std::thread> workers_;
-    const std::function<void(int, int)>* body_ = nullptr;
+    const std::function<void(int)>* body_ = nullptr;
     int wanted_ = 0;
-    alignas(64) std::atomic<int> epoch_{0};
-    alignas(64) std::atomic<int> left_{0};
+    alignas(64) std::atomic<int> call_{0};  // odd while one is under way
+    alignas(64) std::atomic<int> inside_{0};
 };
 
 // Never destroyed: its threads may be asleep in it when the process ends. After a fork the child
@@ -98,22 +97,11 @@ int available_processors() {
     return count == 0 ? 1 : (int)count;
 }
 
-void run_on_threads(int threads, const std::function<void(int, int)>& body) {
+void run_on_threads(int threads, const std::function<void(int)>& body) {
     if (threads <= 1)
-        body(0, 1);
+        body(0);
     else
         the_pool().run(threads, body);
-}
-
-void Barrier::wait() {
-    const int phase = phase_.load(std::memory_order_acquire);
-    if (arrived_.fetch_add(1, std::memory_order_acq_rel) + 1 == count_) {
-        arrived_.store(0, std::memory_order_relaxed);
-        phase_.store(phase + 1, std::memory_order_release);
-        phase_.notify_all();
-    } else {
-        wait_while(phase_, phase);
-    }
 }
 
 void wait_while(const std::atomic<int>& value, int old) {

@@ -25,22 +25,23 @@ Operand array(char* base, int64_t bytes, bool written) {
 
 bool Plan::adds_up_parts(const Operation& operation) const {
     const Operation::Product& p = operation.product;
-    return parts_ > 1 && operation.primitive->name == "affine_weight_gradient" &&
-           2 * parts_ * p.m * p.n < p.k * (p.m + p.n);
+    return threads_ > 1 && operation.primitive->name == "affine_weight_gradient" &&
+           2 * parts_of(p.k) * p.m * p.n < p.k * (p.m + p.n);
 }
 
 Plan::Parts Plan::add_up_parts(int index) {
     const Operation whole = operations_[index];
     const Operation::Product& p = whole.product;
     const int64_t item = whole.item(), size = p.m * p.n, sums = p.row_sums < 0 ? 0 : p.n;
+    const int count = parts_of(p.k);
     char* others =
-        (char*)room_.emplace_back().at_least((size_t)((parts_ - 1) * (size + sums) * item));
-    char* others_sums = others + (parts_ - 1) * size * item;
-    const Parts parts{(int)operations_.size(), (int)operations_.size() + parts_};
-    for (int part = 0; part < parts_; ++part) {
+        (char*)room_.emplace_back().at_least((size_t)((count - 1) * (size + sums) * item));
+    char* others_sums = others + (count - 1) * size * item;
+    const Parts parts{(int)operations_.size(), (int)operations_.size() + count};
+    for (int part = 0; part < count; ++part) {
         Operation own = whole;
-        const int64_t first = part_begin(p.k, parts_, part);
-        own.product.k = part_begin(p.k, parts_, part + 1) - first;
+        const int64_t first = part_begin(p.k, count, part);
+        own.product.k = part_begin(p.k, count, part + 1) - first;
         own.operands[p.a].base += first * p.a_column * item;
         own.operands[p.b].base += first * p.b_row * item;
         if (part > 0)
@@ -52,10 +53,10 @@ Plan::Parts Plan::add_up_parts(int index) {
     }
     Operation join;
     join.primitive = &joining(), join.passes = join.primitive->passes, join.float32 = whole.float32;
-    join.operands = {array(others, (parts_ - 1) * size * item, false),
-                     array(others_sums, (parts_ - 1) * sums * item, false), whole.operands[p.c],
+    join.operands = {array(others, (count - 1) * size * item, false),
+                     array(others_sums, (count - 1) * sums * item, false), whole.operands[p.c],
                      sums > 0 ? whole.operands[p.row_sums] : Operand{}};
-    join.extents = {parts_ - 1, size, sums};
+    join.extents = {count - 1, size, sums};
     join.lengths = {size};
     resolve_loops(join);
     operations_.push_back(join);
