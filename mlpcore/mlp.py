@@ -90,6 +90,7 @@ class MLP(Network):
         progress: Progress = "auto",
         checkpoint: Checkpoint | str | os.PathLike[str] | None = None,
         state: State | None = None,
+        stream: bool | None = None,
     ) -> History:
         """Train in mini-batches.
 
@@ -115,6 +116,9 @@ class MLP(Network):
                 on where a run was cut off, in the same bits; one that has ended returns at once.
             state: a `mlpcore.training.State` to go on from, in place of an optimizer; ``epochs``
                 more are trained, and the state is where they end.
+            stream: of a GPU, leave X in the host's memory, or in the file that it is mapped from,
+                and copy the rows of the next batches while it computes; ``None`` does so with an X
+                that would take more than half of the device's free memory. Same draws, same bits.
 
         Returns:
             The `mlpcore.History`. Ctrl-C ends the training and returns the history so far.
@@ -143,6 +147,7 @@ class MLP(Network):
             progress=progress,
             checkpoint=checkpoint,
             state=state,
+            stream=stream,
         )
 
     def save(self, path: str | os.PathLike[str]) -> None:

@@ -148,13 +148,22 @@ class Backend:
             return kernels.native() is not None
         return self._on_gpu and _captures()
 
-    def plan(self) -> Any:
-        """An empty plan, to record a step into."""
+    def plan(self, steps: int = 1) -> Any:
+        """An empty plan, to record a step into; a run of it has so many ``steps`` at most."""
         if not self._on_gpu:
             return Plan()
         from mlpcore.backend.cuda.plan import Plan as CudaPlan
 
-        return CudaPlan(self.device, self.precision)
+        return CudaPlan(self.device, self.precision, steps)
+
+    def has_room(self, needed: int) -> bool:
+        """Whether so many bytes of data leave a GPU as much again for everything else."""
+        if not self._on_gpu:
+            return True
+        from mlpcore.backend.cuda.memory import free_memory
+
+        with self.device:
+            return 2 * needed <= free_memory()[0]
 
     @property
     def _on_gpu(self) -> bool:
@@ -170,6 +179,10 @@ class Backend:
         if not self._on_gpu or self.holds(values) or not hasattr(values, "__dlpack_device__"):
             return False
         return bool(values.__dlpack_device__()[0] == CUDA)
+
+
+#: The host's memory, and NumPy.
+HOST = Backend("cpu", np)
 
 
 def backend(name: str | Backend | Namespace = "cpu", *, weights: float = math.inf) -> Backend:
@@ -195,9 +208,9 @@ def backend(name: str | Backend | Namespace = "cpu", *, weights: float = math.in
         xp = namespace(name.asarray([0.0]))  # behind array-api-compat where that is needed
         return Backend(str(name.__name__).rpartition(".")[2], xp)
     if name == "cpu":
-        return Backend("cpu", np)
+        return HOST
     if name == "auto":
-        return _automatic() if weights >= WORTH_A_GPU else Backend("cpu", np)
+        return _automatic() if weights >= WORTH_A_GPU else HOST
     kind, _, number = name.partition(":")
     if kind == "gpu" and (number.isdecimal() or not number):
         return _gpu(int(number or 0))
@@ -246,7 +259,7 @@ def _automatic() -> Backend:
     try:
         gpu = _gpu(0)
     except RuntimeError:
-        return Backend("cpu", np)
+        return HOST
     return gpu
 
 

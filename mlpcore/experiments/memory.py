@@ -12,8 +12,8 @@ import numpy as np
 
 from mlpcore.experiments.recipe import Recipe
 from mlpcore.layers import Affine
+from mlpcore.network.arrays import PIECE_BYTES
 from mlpcore.network.build import Structure
-from mlpcore.network.inference import PIECE_BYTES
 
 #: Of a row's number, or a label.
 INTEGER = 8

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from mlpcore.backend.checks import whole_number
+from mlpcore.backend.devices import HOST
 from mlpcore.backend.devices import backend as find_backend
 from mlpcore.backend.memory import to_numpy
 from mlpcore.experiments.folds import Split, splits
@@ -26,8 +27,6 @@ from mlpcore.training import EarlyStopping
 from mlpcore.training.data import given_validation
 from mlpcore.training.evaluate import metric_names
 
-#: Where data are checked, wherever they will be trained on.
-HOST = find_backend("cpu")
 #: As many folds as scikit-learn makes where nobody says how many.
 FOLDS = 5
 

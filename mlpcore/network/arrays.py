@@ -10,10 +10,12 @@ from typing import Any
 
 import numpy as np
 
-from mlpcore.backend.devices import Backend
+from mlpcore.backend.devices import HOST, Backend
 from mlpcore.backend.dispatch import Array
 from mlpcore.backend.memory import to_numpy
 
+#: What is looked at in one go, of an array that may be larger than the memory.
+PIECE_BYTES = 1 << 26
 #: What the elements of an array of objects may be; ``None`` is a missing number.
 NUMBERS = (Real, Decimal, np.bool_, type(None))
 
@@ -66,6 +68,15 @@ def check_finite(name: str, array: Array, backend: Backend, dtype: str, *, first
         f"got {name} with a value that is NaN, infinite or beyond {dtype} at index "
         f"{tuple(where)}, expected finite numbers; fill or drop such rows first"
     )
+
+
+def check_piece_by_piece(name: str, array: np.ndarray, dtype: str) -> None:
+    """Refuse NaN, infinities and what is beyond ``dtype`` in an array of the host of any size."""
+    piece = max(1, PIECE_BYTES // max(1, array[..., :1, :].nbytes))
+    for first in range(0, array.shape[-2], piece):
+        with np.errstate(over="ignore"):
+            part = array[..., first : first + piece, :].astype(dtype, copy=False)
+        check_finite(name, part, HOST, dtype, first=first)
 
 
 def host_numbers(name: str, values: Any) -> np.ndarray:

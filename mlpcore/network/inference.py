@@ -13,14 +13,12 @@ import numpy as np
 from mlpcore.backend.dispatch import Array
 from mlpcore.functions.updates import gradient_norm
 from mlpcore.layers import Pass
-from mlpcore.network.arrays import check_finite, converted
+from mlpcore.network.arrays import PIECE_BYTES, check_finite, converted
 from mlpcore.network.sizes import widest
 
 if TYPE_CHECKING:
     from mlpcore.network.network import Network
 
-#: Bytes of activations that a piece of a long input may take.
-PIECE_BYTES = 1 << 26
 #: Of so many members, each may fill a near cache with those of a recorded pass.
 SHARING = 8
 #: With fewer rows than this, reading the weights takes longer than the products.

@@ -11,7 +11,13 @@ from mlpcore.backend.devices import Backend
 from mlpcore.backend.dispatch import Array
 from mlpcore.backend.memory import to_numpy
 from mlpcore.functions.class_weights import balanced_class_weight
-from mlpcore.network.arrays import converted, finite_numbers, host_numbers, readable
+from mlpcore.network.arrays import (
+    check_piece_by_piece,
+    converted,
+    finite_numbers,
+    host_numbers,
+    readable,
+)
 from mlpcore.network.heads import Head
 
 #: How far probabilities may be from adding up to 1.
@@ -19,13 +25,34 @@ LEEWAY = 1e-3
 
 
 def features(
-    X: Any, n_features: int, members: int | None, backend: Backend, dtype: str, *, rows: int = 0
+    X: Any,
+    n_features: int,
+    members: int | None,
+    backend: Backend,
+    dtype: str,
+    *,
+    rows: int = 0,
+    stream: bool | None = False,
 ) -> Array:
-    """``X`` as ``(n, n_features)``, or ``(members, n, n_features)``, of ``rows`` or more."""
+    """``X`` as ``(n, n_features)``, or ``(members, n, n_features)``, of ``rows`` or more.
+
+    With ``stream``, or with ``None`` where the device has no room, it is checked but not converted.
+    """
     array = readable_features(X, n_features, members, backend)
     if array.shape[-2] < rows:
         raise ValueError(f"got X with {array.shape[-2]} rows, expected at least {rows}")
-    return converted("X", array, backend, dtype)
+    elsewhere = isinstance(array, np.ndarray) and not backend.holds(array) and backend.xp is not np
+    if stream and not elsewhere:
+        raise ValueError(
+            f"got stream=True with X that is on {backend.name} already, expected an array of the "
+            "host and a network on a GPU; leave stream out"
+        )
+    if stream is None and elsewhere:
+        stream = not backend.has_room(array.size * np.dtype(dtype).itemsize)
+    if not stream:
+        return converted("X", array, backend, dtype)
+    check_piece_by_piece("X", array, dtype)
+    return array
 
 
 def readable_features(X: Any, n_features: int, members: int | None, backend: Backend) -> Array:

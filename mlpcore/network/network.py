@@ -145,10 +145,21 @@ class Network(Holding):
         return loss, g
 
     def prepare(
-        self, X: Any, y: Any, sample_weight: Any = None, class_weight: Any = None
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any = None,
+        class_weight: Any = None,
+        *,
+        stream: bool | None = False,
     ) -> tuple[Array, Array, Array | None]:
-        """Check and convert a data set once: features, targets, and the weight of each row."""
-        x = inputs.features(X, self.sizes[0], self.members, self.backend, self.dtype, rows=1)
+        """Check and convert a data set once: features, targets, and the weight of each row.
+
+        With ``stream``, or with ``None`` where the features would crowd a GPU, they stay NumPy's.
+        """
+        x = inputs.features(
+            X, self.sizes[0], self.members, self.backend, self.dtype, rows=1, stream=stream
+        )
         rows = x.shape[-2]
         target = inputs.targets(
             y, self.head, self.sizes[-1], rows, self.members, self.backend, self.dtype

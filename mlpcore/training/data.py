@@ -19,7 +19,7 @@ class Data:
     """A data set on the network's backend.
 
     Attributes:
-        x: ``(n, k)``, or ``(E, n, k)``.
+        x: ``(n, k)``, or ``(E, n, k)``; NumPy's where a GPU gets it batch by batch.
         target: labels ``(n,)`` or values ``(n, n_out)``, or ``(E, n, n_out)``.
         weight: ``(n,)``, ``(E, n)`` or ``None``.
         rows: the rows in use, ``(m,)`` or ``(E, m)``, or ``None`` for all of them.
@@ -35,14 +35,19 @@ class Data:
         """How many examples each network has."""
         return int(self.x.shape[-2] if self.rows is None else self.rows.shape[-1])
 
+    @property
+    def streamed(self) -> bool:
+        """Whether the features are elsewhere than the targets, and than the network."""
+        return namespace(self.x) is not namespace(self.target)
+
     def select(self, places: np.ndarray) -> Data:
         """The same for some members of a stack; what all share stays shared."""
-        xp = namespace(self.x)
-        index = xp.asarray(places, device=self.x.device)
 
         def own(array: Array | None, axes: int) -> Array | None:
-            shared = array is None or array.ndim < axes
-            return array if shared else xp.take(array, index, axis=0)
+            if array is None or array.ndim < axes:
+                return array
+            xp = namespace(array)
+            return xp.take(array, xp.asarray(places, device=array.device), axis=0)
 
         rows = self.rows if self.rows is None or self.rows.ndim < 2 else self.rows[places]
         return Data(own(self.x, 3), own(self.target, 3), own(self.weight, 2), rows)
@@ -62,12 +67,19 @@ def given_validation(given: Any) -> tuple[Any, ...]:
 
 
 def prepare(
-    network: Network, X: Any, y: Any, sample_weight: Any, class_weight: Any, rows: Any
+    network: Network,
+    X: Any,
+    y: Any,
+    sample_weight: Any,
+    class_weight: Any,
+    rows: Any,
+    stream: bool | None = None,
 ) -> Data:
     """Check and convert what a network is trained on."""
     if rows is None:
-        return Data(*network.prepare(X, y, sample_weight, class_weight))
-    data = part_of(network, Data(*network.prepare(X, y, sample_weight)), "rows", rows)
+        return Data(*network.prepare(X, y, sample_weight, class_weight, stream=stream))
+    whole = Data(*network.prepare(X, y, sample_weight, stream=stream))
+    data = part_of(network, whole, "rows", rows)
     if class_weight is None:
         return data
     counted = gather_targets(data.target, network.backend.asarray(data.rows, "int64"))
@@ -82,6 +94,13 @@ def part_of(network: Network, data: Data, name: str, rows: Any) -> Data:
         weight = gather_weights(data.weight, network.backend.asarray(rows, "int64"))
         check_some_weight(f"weights in {name}", weight, network.backend)
     return replace(data, rows=rows)
+
+
+def features_of(network: Network, data: Data, rows: np.ndarray) -> Array:
+    """The features of some rows, on the network's backend."""
+    if data.streamed:
+        return network.backend.asarray(gather_rows(data.x, rows), network.dtype)
+    return gather_rows(data.x, network.backend.asarray(rows, "int64"))
 
 
 def gather_targets(target: Any, index: Any) -> Any:

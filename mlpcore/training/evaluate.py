@@ -8,11 +8,10 @@ from typing import Any
 import numpy as np
 
 from mlpcore.backend.names import choose
-from mlpcore.functions.gather import gather_rows
 from mlpcore.functions.metrics import accuracy, r2
 from mlpcore.network import Network
-from mlpcore.network.inference import PIECE_BYTES
-from mlpcore.training.data import Data, gather_targets, gather_weights
+from mlpcore.network.arrays import PIECE_BYTES
+from mlpcore.training.data import Data, features_of, gather_targets, gather_weights
 
 #: From a network's logits, the targets and the weights to a figure.
 Metric = Callable[[Network, Any, Any, Any], Any]
@@ -65,7 +64,7 @@ def _logits(network: Network, data: Data) -> tuple[Any, Any, Any]:
     row = data.x.shape[-1] * (network.members or 1) * np.dtype(network.dtype).itemsize
     piece = max(PIECE_BYTES // row, 1)
     logits = [
-        network.infer(gather_rows(data.x, backend.asarray(data.rows[..., i : i + piece], "int64")))
+        network.infer(features_of(network, data, data.rows[..., i : i + piece]))
         for i in range(0, data.count, piece)
     ]
     index = backend.asarray(data.rows, "int64")

@@ -46,6 +46,7 @@ def fit(
     progress: Progress = "auto",
     checkpoint: Checkpoint | str | os.PathLike[str] | None = None,
     state: State | None = None,
+    stream: bool | None = None,
     recorded: bool | None = None,
 ) -> History:
     """Train a network; see `mlpcore.MLP.fit`.
@@ -58,7 +59,7 @@ def fit(
     else:
         _check_state(state, network, optimizer)
     epochs = whole_number("epochs", epochs, least=0)
-    data = prepare(network, X, y, sample_weight, class_weight, rows)
+    data = prepare(network, X, y, sample_weight, class_weight, rows, stream)
     names = metric_names(network, metrics)
     validation = None
     if validation_rows is not None:
@@ -66,7 +67,7 @@ def fit(
             raise ValueError("got validation_data and validation_rows, expected one of them")
         validation = _held_out(network, data, validation_rows, sample_weight)
     elif validation_data is not None:
-        validation = _validation(network, given_validation(validation_data))
+        validation = _validation(network, given_validation(validation_data), stream)
     stopping = _stopping(early_stopping, validation is not None)
     if stopping is not None:
         names = (*names, *_monitored(network, stopping, validation is not None))
@@ -101,9 +102,9 @@ def _check_state(state: State, network: Network, optimizer: Any) -> None:
         )
 
 
-def _validation(network: Network, given: tuple[Any, ...]) -> Data:
+def _validation(network: Network, given: tuple[Any, ...], stream: bool | None) -> Data:
     try:
-        return Data(*network.prepare(*given))
+        return Data(*network.prepare(*given, stream=stream))
     except (TypeError, ValueError) as fault:
         raise type(fault)(f"in validation_data: {fault}") from fault
 

@@ -13,12 +13,13 @@ from typing import Any
 import numpy as np
 
 from mlpcore.backend.dispatch import Array
+from mlpcore.functions.activations import identity
 from mlpcore.functions.gather import gather_rows
 from mlpcore.functions.updates import gradient_norm
 from mlpcore.layers import Pass
 from mlpcore.training.batches import Batches
 from mlpcore.training.buffers import Buffers
-from mlpcore.training.data import Data, gather_targets, gather_weights
+from mlpcore.training.data import Data, features_of, gather_targets, gather_weights
 from mlpcore.training.timetable import Timetable
 
 
@@ -49,10 +50,6 @@ class Step(ABC):
     @abstractmethod
     def gradient_norm(self) -> Any:
         """The 2-norm of the last gradient on the host, ``()`` or ``(E,)``; after `finite`."""
-
-    def gather(self, x: Any, target: Any, weight: Any, index: Any) -> tuple[Any, Any, Any]:
-        """The rows of a batch: features, targets and weights."""
-        return gather_rows(x, index), gather_targets(target, index), gather_weights(weight, index)
 
     def differentiate(
         self,
@@ -134,10 +131,9 @@ class FunctionalStep(Step):
     def _run(self, step: int, active: np.ndarray, stopped: np.ndarray) -> None:
         buffers, timetable, network = self.buffers, self.timetable, self.buffers.network
         size = self.batches.size
-        index = network.backend.asarray(
-            timetable.order[..., step * size : (step + 1) * size], "int64"
-        )
-        batch = self.gather(self.data.x, self.data.target, self.data.weight, index)
+        data, rows = self.data, timetable.order[..., step * size : (step + 1) * size]
+        x, index = features_of(network, data, rows), network.backend.asarray(rows, "int64")
+        batch = x, gather_targets(data.target, index), gather_weights(data.weight, index)
         before: list[Array] = []
 
         def guard(loss: Any) -> None:
@@ -170,8 +166,8 @@ class RecordedStep(Step):
 
     def __init__(self, buffers: Buffers, data: Data, timetable: Timetable, batches: Batches):
         super().__init__(buffers, data, timetable, batches)
-        self._full = self._record(batches.size)
-        self._last = self._record(batches.last) if batches.last else None
+        self._full = self._record(batches.size, batches.full)
+        self._last = self._record(batches.last, 1) if batches.last else None
         self._kept = [array for array in buffers.values if array.shape[-1]]
         self._norms = np.zeros(())  # of the gradient, and of all that has to stay finite
         self._everyone = np.ones(buffers.network.members or 1, dtype=bool)
@@ -213,9 +209,9 @@ class RecordedStep(Step):
         plan.finish()
         return plan
 
-    def _record(self, rows: int) -> Any:
+    def _record(self, rows: int, steps: int) -> Any:
         buffers, timetable, network = self.buffers, self.timetable, self.buffers.network
-        plan = network.backend.plan()
+        plan = network.backend.plan(steps)
         symbol, symbols = plan.symbol, plan.symbols
         index = symbol(timetable.order[..., :rows], self.batches.size * timetable.order.itemsize)
         count = symbol(timetable.counts[0, ...], timetable.counts.strides[0])
@@ -223,7 +219,12 @@ class RecordedStep(Step):
         loss = symbol(timetable.losses[0, ...], timetable.losses.strides[0])
         penalties = timetable.penalties
         data = self.data
-        batch = self.gather(symbol(data.x), symbol(data.target), symbol(data.weight), index)
+        if data.streamed:
+            x = identity(plan.rows(data.x, index, self.gradient.dtype))
+        else:
+            x = gather_rows(symbol(data.x), index)
+        target = gather_targets(symbol(data.target), index)
+        batch = x, target, gather_weights(symbol(data.weight), index)
         self.differentiate(
             batch,
             symbols(network.values.views),

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from mlpcore.backend.devices import backend
+from mlpcore.backend.devices import HOST
 from mlpcore.backend.random import permutation
 from mlpcore.training.batches import Batches
 from mlpcore.training.buffers import Buffers
@@ -14,12 +14,11 @@ from mlpcore.training.data import Data
 from mlpcore.training.schedules import Constant
 from mlpcore.training.state import State
 
-#: Where a timetable lies, wherever the network does; a device's plan copies what many steps need.
-HOST = backend("cpu")
-
 
 class Timetable:
     """What changes from step to step, laid out for a whole epoch before it runs.
+
+    It lies on the host, wherever the network does; a device's plan copies what many steps need.
 
     Attributes:
         order: the rows in use in the order of the epoch, ``(m,)`` or ``(E, m)``.

@@ -64,6 +64,7 @@ class Array(np.ndarray):
     def _copied(self) -> None:
         stream = streams.Stream.current[-1]
         assert stream.captured is None, "no copy to or from the host can be captured"
+        stream.synchronize()
 
 
 Array.__module__ = "cupy"
@@ -208,7 +209,14 @@ def standing_in(monkeypatch: pytest.MonkeyPatch) -> Iterator[Cupy]:
         Event=streams.Event,
         get_current_stream=lambda: streams.Stream.current[-1],
         get_elapsed_time=lambda start, end: end.time - start.time,
-        runtime=types.SimpleNamespace(memGetInfo=lambda: (4 << 30, 8 << 30)),
+        runtime=types.SimpleNamespace(
+            memGetInfo=lambda: (4 << 30, 8 << 30),
+            memcpyAsync=streams.copy_memory,
+            memsetAsync=streams.set_memory,
+            memcpyHostToDevice=1,
+            memcpyDeviceToHost=2,
+        ),
+        alloc_pinned_memory=lambda size: np.full(size, 255, np.uint8).data,
     )
     module.launch = lambda *launch: launched.append(launch)
     blas = CublasLt(streams.Stream.enqueue)
@@ -228,6 +236,7 @@ def standing_in(monkeypatch: pytest.MonkeyPatch) -> Iterator[Cupy]:
 
     module.RawModule = RawModule
     monkeypatch.setitem(sys.modules, "cupy", module)
+    monkeypatch.setitem(sys.modules, "cupy.cuda", module.cuda)
     namespace = Namespace()
     monkeypatch.setitem(namespaces._namespaces, Array, namespace)
     _forget()

@@ -345,7 +345,7 @@ def test_data_beyond_the_device_are_refused_before_they_are_copied(
     monkeypatch.setattr(on_the_shim.xp.cuda, "runtime", sizes)
     many = np.broadcast_to(X[:1], (1 << 16, FEATURES))
     with pytest.raises(MemoryError, match=r"got an array that needs 2 MiB on gpu:0, .* 1 MiB"):
-        fit(net, True, X=many, y=np.zeros(1 << 16, dtype=int))
+        fit(net, True, X=many, y=np.zeros(1 << 16, dtype=int), stream=False)
 
 
 def test_bias_gradients_are_summed_behind_the_derivative(on_the_shim: Any) -> None:

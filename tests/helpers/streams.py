@@ -1,11 +1,17 @@
-"""CuPy's streams and graphs, where a launch is a call that runs at once or is captured."""
+"""CuPy's streams, events and graphs on the host.
+
+What a stream is given runs at once or as late as it may, when somebody waits for it: a stream may
+do either, so what is not ordered by an event, or waited for, comes out wrong in one of them.
+"""
 
 from __future__ import annotations
 
+import ctypes
+from collections import deque
 from collections.abc import Callable
 from typing import Any
 
-Call = Callable[[], None]
+Call = Callable[[], object]
 
 
 class Graph:
@@ -19,7 +25,7 @@ class Graph:
         assert stream.captured is None
         self.launches += 1
         for call in self.calls:
-            call()
+            stream.enqueue(stream.ptr, call)
 
 
 class Event:
@@ -27,23 +33,29 @@ class Event:
 
     now = 0.0
 
-    def record(self, stream: Any = None) -> None:
+    def record(self, stream: Stream | None = None) -> None:
         Event.now += 1
         self.time = Event.now
+        self.stream = Stream.current[-1] if stream is None else stream
+        self.place = self.stream.given
 
-    def synchronize(self) -> None: ...
+    def synchronize(self) -> None:
+        self.stream.run_to(self.place)
 
 
 class Stream:
-    """A stream; the first is the default one, which cannot be captured.
+    """A stream; the first is the default one, which cannot be captured and never runs late.
 
     Attributes:
         captured: the calls of a capture under way.
+        given: how many calls it has been given.
         waited_for: the events that the stream was told to wait for.
     """
 
     all: dict[int, Stream]
     current: list[Stream]
+    #: Numbers of the streams that run as late as they may.
+    late: frozenset[int] = frozenset()
 
     def __init__(self, non_blocking: bool = False):
         self.non_blocking = non_blocking
@@ -51,11 +63,24 @@ class Stream:
         self.waited_for: list[Event] = []
         self.ptr = len(self.all)
         self.all[self.ptr] = self
+        self.given = self._done = 0
+        self._waiting: deque[Call] = deque()
 
     @classmethod
     def enqueue(cls, number: int, call: Call) -> None:
-        captured = cls.all[number].captured
-        call() if captured is None else captured.append(call)
+        stream = cls.all[number]
+        if stream.captured is not None:
+            stream.captured.append(call)
+            return
+        stream._waiting.append(call)
+        stream.given += 1
+        if number not in cls.late:
+            stream.synchronize()
+
+    def run_to(self, place: int) -> None:
+        while self._done < place:
+            self._done += 1
+            self._waiting.popleft()()
 
     def __enter__(self) -> Stream:
         self.current.append(self)
@@ -66,14 +91,16 @@ class Stream:
 
     def record(self) -> Event:
         event = Event()
-        event.record()
+        event.record(self)
         return event
 
     def wait_event(self, event: Event) -> None:
         self.waited_for.append(event)
+        self.enqueue(self.ptr, event.synchronize)
 
     def synchronize(self) -> None:
         assert self.captured is None
+        self.run_to(self.given)
 
     def begin_capture(self) -> None:
         assert self.ptr != 0
@@ -89,3 +116,13 @@ def forget() -> None:
     """Start anew with the default stream alone."""
     Stream.all, Stream.current = {}, []
     Stream.current.append(Stream())
+
+
+def copy_memory(to: int, source: int, size: int, kind: Any, number: int) -> None:
+    """``memcpyAsync``, of memory that stays where it is."""
+    Stream.enqueue(number, lambda: ctypes.memmove(to, source, size))
+
+
+def set_memory(to: int, value: int, size: int, number: int) -> None:
+    """``memsetAsync``."""
+    Stream.enqueue(number, lambda: ctypes.memset(to, value, size))

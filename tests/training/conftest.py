@@ -181,7 +181,7 @@ class TapeBackend(Backend):
     def records(self) -> bool:
         return True
 
-    def plan(self) -> Tape:
+    def plan(self, steps: int = 1) -> Tape:
         return Tape(self.stacked)
 
 

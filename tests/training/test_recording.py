@@ -20,7 +20,7 @@ def test_the_calls_of_a_step_are_in_the_order_of_its_mathematics(
 ) -> None:
     tapes: list[Any] = []
 
-    def plan(self: Any) -> Any:
+    def plan(self: Any, steps: int = 1) -> Any:
         tapes.append(tape(self.stacked))
         return tapes[-1]
 

@@ -15,6 +15,14 @@ def aligned(size: int) -> int:
     return -(-size // ALIGNMENT) * ALIGNMENT
 
 
+def free_memory() -> tuple[int, int]:
+    """Bytes of the current device that can be had, and all that it has."""
+    import cupy
+
+    free, total = cupy.cuda.runtime.memGetInfo()
+    return free + cupy.get_default_memory_pool().free_bytes(), total
+
+
 def check_memory(what: str, needed: int) -> None:
     """Refuse ``what`` the current device cannot hold, before anything of it is allocated.
 
@@ -23,8 +31,7 @@ def check_memory(what: str, needed: int) -> None:
     """
     import cupy
 
-    free, total = cupy.cuda.runtime.memGetInfo()
-    free += cupy.get_default_memory_pool().free_bytes()
+    free, total = free_memory()
     if needed > free:
         raise MemoryError(
             f"got {what} that needs {_mib(needed)} on gpu:{cupy.cuda.Device().id}, expected at "

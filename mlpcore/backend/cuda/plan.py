@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import deque
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -14,7 +15,7 @@ from mlpcore.backend.cuda.memory import ALIGNMENT, aligned, check_memory
 from mlpcore.backend.cuda.precision import Recorded, narrowed
 from mlpcore.backend.cuda.products import WORKSPACE_BYTES, Product
 from mlpcore.backend.cuda.signatures import SIGNATURES
-from mlpcore.backend.cuda.windows import Window
+from mlpcore.backend.cuda.windows import RowsWindow, Window, pinned
 from mlpcore.backend.dispatch import Array, Primitive, results
 from mlpcore.backend.workspace import Symbol
 
@@ -59,12 +60,18 @@ class Plan:
     """The calls of one step on fixed shapes, each bound to its memory on the device.
 
     What the host lays out for each step, such as a learning rate or the rows of a batch, is copied
-    to the device for many steps at a time; kernels find their step's by a counter on the device.
-    Replaying allocates nothing and waits for nothing until the results are fetched.
+    to the device for a piece of many steps at a time; kernels find their step's by a counter on the
+    device. Of a run in several pieces, one is laid out and copied while the one before it runs:
+    there are two places for a piece, on the host and on the device. Replaying allocates nothing.
+
+    Args:
+        device: where.
+        precision: what products multiply in.
+        steps: that a run has at most; fewer take less memory.
     """
 
-    def __init__(self, device: Any, precision: str = "auto") -> None:
-        self._device, self._precision = device, precision
+    def __init__(self, device: Any, precision: str = "auto", steps: int = MOST_STEPS) -> None:
+        self._device, self._precision, self._steps = device, precision, steps
         self._calls: list[Recorded] = []
         self._rooms: list[Symbol] = []
         self._windows: dict[Symbol, Window] = {}
@@ -81,6 +88,13 @@ class Plan:
         symbol = Symbol(array, self, stride)
         if stride:
             self._windows[symbol] = Window(array, stride)
+        return symbol
+
+    def rows(self, source: np.ndarray, index: Symbol, dtype: Any) -> Symbol:
+        """The rows of an array of the host, by the row numbers of each step, as ``dtype``."""
+        window = RowsWindow(source, self._windows[index], dtype)
+        symbol = Symbol(Room(window.shape, window.dtype), self, window.nbytes)
+        self._windows[symbol] = window
         return symbol
 
     def symbols(self, views: list[Any]) -> list[dict[str, Symbol | None]]:
@@ -112,6 +126,7 @@ class Plan:
         with self._device:
             self._allocate_all(cupy)
             self._stream = cupy.cuda.Stream(non_blocking=True)
+            self._copies = cupy.cuda.Stream(non_blocking=True)
             self._stream.wait_event(cupy.cuda.get_current_stream().record())
             # In the memory of the current stream, where the next plan can have it again.
             scratch = cupy.empty(WORKSPACE_BYTES, dtype="uint8")
@@ -132,44 +147,73 @@ class Plan:
         """Replay steps ``first`` to ``last - 1``; for each member -1, or the step it stopped at."""
         import cupy
 
-        members = len(self._progress) // 2
-        live = np.ones(members, dtype=bool) if active is None else active.copy()
-        stopped = np.full(members, -1)
+        live = np.ones(self._members, dtype=bool) if active is None else active
         with self._device:
             self._stream.wait_event(cupy.cuda.get_current_stream().record())
             with self._stream:
                 try:
-                    for start in range(first, last, self._capacity):
-                        if not live.any():
-                            break
-                        until = min(start + self._capacity, last)
-                        stopped_at = self._replay(start, until, live)
-                        stopped = np.where(stopped_at >= 0, stopped_at, stopped)
-                        live &= stopped < 0
+                    return self._replay(first, last, live)
                 finally:
+                    self._copies.synchronize()
                     self._stream.synchronize()
-        return stopped
 
     def _replay(self, first: int, last: int, live: np.ndarray) -> np.ndarray:
-        """Some steps for the ``live`` members; the step that each of them stopped at, or -1."""
-        windows = self._windows.values()
-        for window in windows:
+        stopped = np.full(self._members, -1)
+        self._progress.set(np.concatenate([[0], live, stopped]).astype(np.int64))
+        under_way: deque[tuple[int, int, int, Any]] = deque()
+        for number, start in enumerate(range(first, last, self._capacity)):
+            if len(under_way) == self._slots:
+                self._fetch(*under_way.popleft(), live, stopped)
+                if not (live & (stopped < 0)).any():
+                    break
+            slot, until = number % self._slots, min(start + self._capacity, last)
+            under_way.append((start, until, slot, self._start(start, until, slot)))
+        while under_way:
+            self._fetch(*under_way.popleft(), live, stopped)
+        return stopped
+
+    def _start(self, first: int, last: int, slot: int) -> Any:
+        """Start a piece; an event that comes when its results lie on the host.
+
+        Nobody uses the slot any more: what was there has been fetched.
+        """
+        from cupy.cuda import runtime
+
+        place = slot * self._capacity
+        end = place + last - first
+        for window in self._windows.values():
             if not window.written:
-                window.upload(first, last)
-        members = len(live)
-        self._progress.set(np.concatenate([[0], live, np.full(members, -1)]).astype(np.int64))
+                window.upload(first, last, place, self._copies)
+        self._stream.wait_event(self._copies.record())
+        if slot == 0:
+            runtime.memsetAsync(int(self._clock.step.data.ptr), 0, 8, self._stream.ptr)
         left = last - first
         for steps, graph in self._graphs.items():
             for _ in range(left // steps):
                 graph.launch(self._stream)
             left %= steps
-        stopped = self._progress.get()[1 + members :]
-        behind = np.where(stopped < 0, last - first, stopped + 1)
-        ran = live & (np.arange(last - first)[:, None] < behind)
-        for window in windows:
+        for window in self._windows.values():
             if window.written:
-                window.download(first, last, ran)
-        return np.where(stopped < 0, -1, first + stopped)
+                window.download(place, end, self._stream)
+        here, there = self._seen[slot], self._stopped
+        copy = runtime.memcpyDeviceToHost, self._stream.ptr
+        runtime.memcpyAsync(here.ctypes.data, int(there.data.ptr), here.nbytes, *copy)
+        return self._stream.record()
+
+    def _fetch(
+        self, first: int, last: int, slot: int, done: Any, live: np.ndarray, stopped: np.ndarray
+    ) -> None:
+        """Wait for a piece and take its results; who stopped in it, and at which step."""
+        done.synchronize()
+        place = slot * self._capacity
+        running = live & (stopped < 0)
+        ended = running & (self._seen[slot] >= 0)
+        stopped[ended] = first + self._seen[slot][ended] - place
+        behind = np.where(ended, stopped + 1, last)
+        ran = running & (np.arange(first, last)[:, None] < behind)
+        for window in self._windows.values():
+            if window.written:
+                window.take(first, place, ran)
 
     def _note(self, name: str, inputs: Any, outputs: Any, parameters: dict[str, Any]) -> None:
         for symbol in outputs:
@@ -185,9 +229,12 @@ class Plan:
     def _allocate_all(self, cupy: Any) -> None:
         windows = self._windows.values()
         of_a_step = sum(window.nbytes for window in windows)
-        self._capacity = max(1, min(MOST_STEPS, WINDOW_BYTES // max(of_a_step, 1)))
+        held = min(MOST_STEPS, WINDOW_BYTES // max(of_a_step, 1), self._steps)
+        self._capacity = max(1, held)
+        self._slots = 1 if self._steps <= self._capacity else 2
+        places = self._slots * self._capacity
         rooms = [aligned(symbol.array.nbytes) for symbol in self._rooms]
-        needed = sum(rooms) + self._capacity * of_a_step + WORKSPACE_BYTES
+        needed = sum(rooms) + places * of_a_step + WORKSPACE_BYTES
         check_memory("a workspace", needed)
         memory, start = cupy.zeros(sum(rooms), dtype="uint8"), 0
         for symbol, size in zip(self._rooms, rooms, strict=True):
@@ -195,11 +242,12 @@ class Plan:
             own = memory[start : start + room.nbytes]
             symbol.array, start = own.view(room.dtype).reshape(room.shape), start + size
         for window in windows:
-            window.allocate(cupy, self._capacity)
-        members = 1 if self._guard is None else math.prod(self._guard.shape)
+            window.allocate(places)
+        self._members = members = 1 if self._guard is None else math.prod(self._guard.shape)
         self._progress = cupy.zeros(1 + 2 * members, dtype="int64")
         self._clock = Clock(self._progress[:1], self._progress[1 : 1 + members])
         self._stopped = self._progress[1 + members :]
+        self._seen = pinned((self._slots, members), np.int64)
 
     @staticmethod
     def _share_workspace(launches: list[Any], cupy: Any) -> None:
