@@ -23,7 +23,7 @@ THREADS = len(cores())
 
 _NETWORKS = frozenset({"training", "prediction", "fit"})
 _OURS = _NETWORKS | {"kernel", "product", "copy"}
-_FLOOR = frozenset({"training", "product", "copy"})
+_FLOOR = frozenset({"training", "product", "copy", "pieces"})
 
 
 @dataclass(frozen=True)

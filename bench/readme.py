@@ -66,7 +66,9 @@ def section(results: Results, chart: Path, root: Path) -> str:
     if any(contest.busy for contest in results.group("steps")):
         text = (
             "How many times slower with one other process busy, ours beside the better JAX; "
-            "beneath it that interval, and how many processors a library is on when it is alone:"
+            "beneath it that interval, and how many processors a library is on when it is alone. "
+            "In the last row NumPy's tangents, on threads that never wait for each other: what is "
+            "on all processors cannot slow down less."
         )
         paragraphs += [text, markdown(slow_downs(results))]
     return "\n\n".join(paragraphs)

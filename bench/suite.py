@@ -14,6 +14,7 @@ from .cases import (
     Copy,
     Fit,
     Kernel,
+    Pieces,
     Prediction,
     Product,
     Training,
@@ -61,6 +62,10 @@ def _ceilings(full: bool) -> Cases:
     return {f"copy-{n}x{k}": Copy(n, k) for n, k in _shapes(full)} | {
         "product": Product(side, side, side)
     }
+
+
+def _threads(full: bool) -> Cases:
+    return {"pieces": Pieces(2000)}
 
 
 def _kernels(full: bool) -> Cases:
@@ -141,6 +146,7 @@ GROUPS = {
     "ceilings": Group(
         "the ceilings of this machine: copies and a large product", _ceilings, floors=True
     ),
+    "threads": Group("work on all processors", _threads, floors=True),
     "kernels": Group("fused kernels and array bodies", _kernels),
     "products": Group("matrix products", _products, floors=True),
     "steps": Group("one training step", _steps, peers=True, floors=True),
@@ -201,9 +207,12 @@ def contests(settings: Settings) -> list[Contest]:
     unknown = set(settings.only) - set(GROUPS)
     if unknown:
         raise ValueError(f"got the group {min(unknown)!r}, expected one of {', '.join(GROUPS)}")
-    names = [name for name in GROUPS if not settings.only or name in settings.only]
-    if {"kernels", "products", "steps"} & set(names) and "ceilings" not in names:
-        names = ["ceilings", *names]
+    wanted = set(settings.only or GROUPS)
+    if {"kernels", "products", "steps"} & wanted:
+        wanted.add("ceilings")
+    if settings.busy and "steps" in wanted:
+        wanted.add("threads")
+    names = [name for name in GROUPS if name in wanted]
     return [
         Contest(
             group,

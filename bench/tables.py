@@ -75,6 +75,7 @@ def slow_downs(results: Results) -> Table:
     """How many times slower each library was with a busy process beside it; ours beside JAX's.
 
     And how many processors it was on alone: what is on one of two has one left beside the other.
+    What is on all of them cannot slow down less than threads that never wait for each other.
     """
     contests = [c for c in results.group("steps") if c.busy]
     others = [f for f in _OTHERS if any(c.better(f) for c in contests)]
@@ -86,6 +87,10 @@ def slow_downs(results: Results) -> Table:
         beside = "" if ours is None or limit is None else _beside(ours.median, limit.median, "≤>")
         cells = [_spread(ours, beside), *map(_spread, spreads)]
         rows.append([contest.title, *map(add, cells, map(partial(_on, contest), names))])
+    for bound in (c for c in results.group("threads") if c.busy and "products" in others):
+        cell = _spread(bound.slow_down("products")) + _on(bound, "products")
+        rows.append([bound.title, *[NOTHING] * others.index("products"), NOTHING, cell])
+        rows[-1] += [NOTHING] * (len(rows[0]) - len(rows[-1]))
     return rows
 
 

@@ -4,13 +4,14 @@ from .case import Case, WrongResultError
 from .copy import Copy
 from .fit import Fit
 from .kernel import Kernel
+from .pieces import Pieces
 from .prediction import Prediction
 from .product import Product
 from .training import Training
 
 #: The cases by kind, as a worker is told of them.
 KINDS: dict[str, type[Case]] = {
-    case.kind: case for case in (Training, Fit, Prediction, Kernel, Product, Copy)
+    case.kind: case for case in (Training, Fit, Prediction, Kernel, Product, Copy, Pieces)
 }
 
 __all__ = [
@@ -19,6 +20,7 @@ __all__ = [
     "Copy",
     "Fit",
     "Kernel",
+    "Pieces",
     "Prediction",
     "Product",
     "Training",

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from ..cases import Copy, Product, Training
+from ..cases import Copy, Pieces, Product, Training
 from ..cases.case import figures
 from .tasks import MakeTask, Task, timed
 from .worker import Worker, main
@@ -97,6 +97,32 @@ class CopyTask(Task):
             list(self.pool.map(lambda part: np.copyto(*part), self.parts))
 
 
+class PiecesTask(Task):
+    """Pieces that each thread takes from a common count."""
+
+    def __init__(self, case: Pieces, threads: int):
+        self.case, self.threads, self.piece = case, threads, case.piece()
+        self.pool = ThreadPoolExecutor(threads)
+
+    def prepare(self) -> None:
+        self.results = [np.tanh(self.piece) for _ in range(self.threads)]
+        self._share_out()
+
+    def check(self) -> Iterable[float]:
+        return figures(self.results[0])
+
+    def round(self, count: int) -> float:
+        return timed(self._share_out, count)
+
+    def _share_out(self) -> None:
+        left = iter(range(self.case.count))
+        list(self.pool.map(lambda result: self._work(left, result), self.results))
+
+    def _work(self, left: Iterator[int], result: np.ndarray) -> None:
+        for _ in left:
+            np.tanh(self.piece, out=result)
+
+
 if __name__ == "__main__":
     # NumPy's BLAS does small products faster on one thread, large ones on all.
     threads = int(sys.argv[1])
@@ -105,5 +131,6 @@ if __name__ == "__main__":
         "training": ChainTask,
         "product": ProductTask,
         "copy": lambda case: CopyTask(case, threads),
+        "pieces": lambda case: PiecesTask(case, threads),
     }
     main(Worker(("numpy",), tasks))

@@ -86,7 +86,7 @@ def test_a_wrong_result_ends_in_an_error(
 def test_a_group_that_does_not_exist() -> None:
     result = run("--only", "speed")
     assert result.exit_code == 2
-    assert "expected one of ceilings, kernels, products, steps" in result.output
+    assert "expected one of ceilings, threads, kernels, products, steps" in result.output
 
 
 def test_what_is_run() -> None:

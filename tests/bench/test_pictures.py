@@ -116,6 +116,13 @@ def test_steps_beside_their_targets(results: Any) -> None:
     busy = dict(zip(*tables.slow_downs(results)[:2]))
     assert busy["mlpcore"] == "2 ≤ 3\n2 to 2\non 1.75"
     assert busy["JAX"] == "3\n3 to 3"
+    (bound,) = results.group("threads")
+    bound.busy["products"] = [1.3 * value for value in bound.values["products"]]
+    names, *_, figures = tables.slow_downs(results)
+    last = dict(zip(names, figures))
+    assert last["layers, batch"] == "2000 pieces, threads that never wait"
+    assert last["mlpcore"] == last["JAX"] == "-"
+    assert last["products alone"] == "1.3\n1.3 to 1.3"
     assert "|---|--:|" in tables.markdown([head, tiny])
 
 

@@ -47,6 +47,7 @@ def products() -> Any:
             "training": floor.ChainTask,
             "product": floor.ProductTask,
             "copy": lambda case: floor.CopyTask(case, 2),
+            "pieces": lambda case: floor.PiecesTask(case, 2),
         },
     )
 
@@ -73,7 +74,9 @@ def test_ours(case: Any) -> None:
     held_to_the_reference(ours(), case)
 
 
-@pytest.mark.parametrize("case", [*NETWORKS[:2], *PRIMITIVES[-2:]], ids=lambda case: case.title)
+@pytest.mark.parametrize(
+    "case", [*NETWORKS[:2], *PRIMITIVES[-2:], cases.Pieces(9)], ids=lambda case: case.title
+)
 def test_floors(case: Any) -> None:
     held_to_the_reference(products(), case, floor=True)
 
