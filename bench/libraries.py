@@ -90,7 +90,16 @@ LIBRARIES = {
             environment=_BODIES,
             peer=False,
         ),
-        Library("gpu", "mlpcore, GPU", "ours", "cupy", ("gpu",), _OURS, device="gpu", peer=False),
+        Library(
+            "gpu",
+            "mlpcore, GPU",
+            "ours",
+            "cupy",
+            ("gpu",),
+            _OURS | {"streaming"},
+            device="gpu",
+            peer=False,
+        ),
         Library(
             "gpu_bodies",
             "mlpcore, CuPy only",

@@ -17,9 +17,11 @@ from .cases import (
     Pieces,
     Prediction,
     Product,
+    Streaming,
     Training,
 )
 from .cases.kernel import CALLS
+from .cases.streaming import WAYS
 from .contest import Contest
 from .fresh import FirstStep, FreshCase, Import, Memory
 from .heat import FreshHeat, Heat
@@ -88,6 +90,14 @@ def _batches(full: bool) -> Cases:
     return {f"{n}": Training((784, 256, 10), n, max(4, min(50, 4096 // n))) for n in sizes}
 
 
+def _streaming(full: bool) -> Cases:
+    return {
+        f"{batch}-{way}": Streaming((784, 512, 256, 10), batch, (1 << 18) // batch, way=way)
+        for batch in ((256, 4096, 65536) if full else (4096,))
+        for way in WAYS
+    }
+
+
 def _widths(full: bool) -> Cases:
     widths = (16, 32, 64, 128, 256, 512, 1024, 2048) if full else (16, 64, 256, 1024)
     return {f"{w}": Training((64, w, w, 10), 256, 4 if w > 512 else 16) for w in widths}
@@ -153,6 +163,7 @@ GROUPS = {
     "batches": Group("one training step by batch size", _batches),
     "widths": Group("one training step by width", _widths),
     "stacks": Group("one training step by members of a stack", _stacks, peers=True),
+    "streaming": Group("one training step with rows of the host", _streaming),
     "fits": Group("a whole fit to an accuracy", _fits, peers=True),
     "prediction": Group(
         "latency of a prediction by rows, from host memory to host memory", _prediction, peers=True

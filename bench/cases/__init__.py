@@ -7,11 +7,13 @@ from .kernel import Kernel
 from .pieces import Pieces
 from .prediction import Prediction
 from .product import Product
+from .streaming import Streaming
 from .training import Training
 
 #: The cases by kind, as a worker is told of them.
 KINDS: dict[str, type[Case]] = {
-    case.kind: case for case in (Training, Fit, Prediction, Kernel, Product, Copy, Pieces)
+    case.kind: case
+    for case in (Training, Fit, Prediction, Kernel, Product, Copy, Pieces, Streaming)
 }
 
 __all__ = [
@@ -23,6 +25,7 @@ __all__ = [
     "Pieces",
     "Prediction",
     "Product",
+    "Streaming",
     "Training",
     "WrongResultError",
 ]

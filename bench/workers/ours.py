@@ -12,10 +12,12 @@ import numpy as np
 
 import mlpcore as mc
 
+from ..cases import Streaming
 from ..cases.training import LEARNING_RATE, Problem
 from .kernels import CopyTask, KernelTask, ProductTask
 from .network import Network
-from .tasks import of_networks
+from .streaming import CopiesTask
+from .tasks import MakeNetwork, Task, TrainingTask, of_networks
 from .worker import Worker, main
 
 #: Steps within which a recorded step has been timed with all threads and on one.
@@ -91,13 +93,21 @@ class Ours(Network):
             optimizer=mc.Adam(LEARNING_RATE),
             batch_size=self.problem.case.batch,
             progress=False,
+            stream=getattr(self.problem.case, "way", "resident") == "streamed",
             **{"epochs": 1, **settings},
         )
 
 
+def streaming(case: Streaming, make: MakeNetwork) -> Task:
+    """Training on rows of the host, or their copies alone."""
+    return CopiesTask(case) if case.way == "copies" else TrainingTask(case, make)
+
+
 if __name__ == "__main__":
     backend = sys.argv[1]
-    tasks = of_networks(partial(Ours, backend=backend)) | {
+    make = partial(Ours, backend=backend)
+    tasks = of_networks(make) | {
         task.kind: partial(task, backend=backend) for task in (KernelTask, ProductTask, CopyTask)
     }
+    tasks[Streaming.kind] = partial(streaming, make=make)
     main(Worker(("numpy", "scipy", "cupy-cuda12x", "cupy-cuda13x"), tasks))

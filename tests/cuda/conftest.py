@@ -20,7 +20,7 @@ import pytest
 import streams
 from cublaslt import CublasLt
 from mlpcore.backend import cuda, memory, namespaces
-from mlpcore.backend.cuda import products, sources
+from mlpcore.backend.cuda import epilogues, products, sources
 from mlpcore.backend.devices import Backend, backend
 from mlpcore.backend.dispatch import Primitive
 
@@ -279,6 +279,7 @@ class Namespace:
 def _forget() -> None:
     streams.forget()
     products._chosen.clear()
+    epilogues._fastest.clear()
     for cached in (cuda._kernel, cuda._module, cuda._processors, products._handle):
         cached.cache_clear()
 

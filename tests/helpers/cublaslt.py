@@ -22,6 +22,9 @@ ATTRIBUTES: dict[str, tuple[str, dict[str, tuple[int, Any]]]] = {
             "EPILOGUE": (7, np.uint32),
             "BIAS_POINTER": (8, np.int64),
             "BIAS_BATCH_STRIDE": (10, np.int64),
+            "EPILOGUE_AUX_POINTER": (11, np.int64),
+            "EPILOGUE_AUX_LD": (12, np.int64),
+            "EPILOGUE_AUX_BATCH_STRIDE": (13, np.int64),
         },
     ),
     "matrix_layout": (
@@ -49,6 +52,18 @@ DTYPES = {
     2: np.dtype(np.float16),
     14: np.dtype(np.uint16),  # bfloat16's bits
 }
+EPILOGUES = {
+    "DEFAULT": 1,
+    "BIAS": 4,
+    "RELU_BIAS": 6,
+    "RELU_AUX_BIAS": 134,
+    "DRELU": 136,
+    "DRELU_BGRAD": 152,
+    "GELU_BIAS": 36,
+    "GELU_AUX_BIAS": 164,
+    "DGELU": 192,
+    "DGELU_BGRAD": 208,
+}
 #: Bytes of the workspace that every algorithm asks for.
 NEEDED = 1 << 10
 #: What each type of computing adds up in, and the bits of a float32 that it multiplies.
@@ -70,7 +85,9 @@ class CublasLt:
 
     Attributes:
         things: descriptors, layouts and preferences that were made and not destroyed.
-        adds_bias: whether there is an algorithm that adds a bias.
+        missing: the epilogues that no algorithm has.
+        wrong: those that compute something else.
+        epilogues: of the products that ran.
         wishes: the attributes of the preference at each search.
         algorithms: of the products that ran.
     """
@@ -79,7 +96,9 @@ class CublasLt:
         self._enqueue = enqueue
         self._numbers = itertools.count(1)
         self.things: dict[int, dict[str, Any]] = {}
-        self.adds_bias = True
+        self.missing = set(EPILOGUES) - {"DEFAULT", "BIAS"}
+        self.wrong: set[str] = set()
+        self.epilogues: list[str] = []
         self.wishes: list[dict[str, int]] = []
         self.algorithms: list[int] = []
 
@@ -96,7 +115,7 @@ class CublasLt:
         )
         blas.__dict__.update(
             cuBLASLtError=Error,
-            Epilogue=enum.IntEnum("Epilogue", {"DEFAULT": 1, "BIAS": 4}),
+            Epilogue=enum.IntEnum("Epilogue", EPILOGUES),
             matmul_heuristic_result_dtype=RESULT,
             create=lambda: 77,
             matmul_desc_create=lambda compute, scale: self._new(compute=compute, type=scale),
@@ -140,7 +159,7 @@ class CublasLt:
         assert handle == 77
         assert len(layouts) == 4
         self.wishes.append(dict(self.things[preference]))
-        if "EPILOGUE" in self.things[description] and not self.adds_bias:
+        if _epilogue(self.things[description]) in self.missing:
             raise Error("CUBLAS_STATUS_NOT_SUPPORTED")
         memory = (ctypes.c_char * (wanted * RESULT.itemsize)).from_address(results)
         found = np.ndarray(wanted, RESULT, memory)
@@ -173,12 +192,70 @@ class CublasLt:
             into = _matrices(*result)
             with np.errstate(all="ignore"):
                 into[...] = left @ right
-            if facts.get("EPILOGUE") == 4:
-                rows, item = into.shape[-2], own.itemsize
-                strides = (int(facts["BIAS_BATCH_STRIDE"]) * item, item, 0)
-                into += _view(int(facts["BIAS_POINTER"]), own, (len(into), rows, 1), strides)
+                _finish(_epilogue(facts), facts, into)
+            self.epilogues.append(_epilogue(facts))
+            if _epilogue(facts) in self.wrong:
+                into += 1
 
         self._enqueue(stream, run)
+
+
+def _epilogue(facts: dict[str, Any]) -> str:
+    return next(name for name, number in EPILOGUES.items() if number == facts["EPILOGUE"])
+
+
+def _finish(name: str, facts: dict[str, Any], into: np.ndarray) -> None:
+    """What is done to results ``(E, rows, columns)``, stored by columns, as they are written."""
+    own, item, (members, rows, _) = into.dtype, into.dtype.itemsize, into.shape
+    if "BIAS" in name or "BGRAD" in name:
+        strides = (int(facts["BIAS_BATCH_STRIDE"]) * item, item, 0)
+        bias = _view(int(facts["BIAS_POINTER"]), own, (members, rows, 1), strides)
+    if "BIAS" in name:
+        into += bias
+    if "AUX" in name or name.startswith(("DRELU", "DGELU")):
+        beside = _beside(name, facts, into)
+    if name in ("RELU_AUX_BIAS", "GELU_AUX_BIAS"):
+        beside[...] = _packed(into, beside.shape[1]) if name.startswith("RELU") else into
+    if name.startswith("RELU"):
+        into[...] = np.where(into > 0, into, 0)  # of NaN, too
+    elif name.startswith("GELU"):
+        into[...] = _gelu(into)[0]
+    elif name.startswith("DRELU"):
+        bits = np.unpackbits(beside, axis=1, bitorder="little")[:, :rows]
+        into[...] = np.where(bits, into, 0)
+    elif name.startswith("DGELU"):
+        into *= _gelu(beside)[1]
+    if "BGRAD" in name:
+        bias[..., 0] = into.sum(axis=-1)
+
+
+def _beside(name: str, facts: dict[str, Any], into: np.ndarray) -> np.ndarray:
+    """What is kept: bytes of 8 bits ``(E, bytes, columns)``, or numbers as ``into``."""
+    members, rows, columns = into.shape
+    lead, stride = int(facts["EPILOGUE_AUX_LD"]), int(facts["EPILOGUE_AUX_BATCH_STRIDE"])
+    address = int(facts["EPILOGUE_AUX_POINTER"])
+    assert address % 16 == 0
+    if "RELU" in name:
+        assert lead % 128 == 0
+        assert lead >= rows
+        shape = members, lead // 8, columns
+        return _view(address, np.dtype(np.uint8), shape, (stride // 8, 1, lead // 8))
+    assert lead % 8 == 0
+    item = into.dtype.itemsize
+    return _view(address, into.dtype, into.shape, (stride * item, item, lead * item))
+
+
+def _packed(z: np.ndarray, size: int) -> np.ndarray:
+    bits = np.packbits(z > 0, axis=1, bitorder="little")
+    return np.pad(bits, ((0, 0), (0, size - bits.shape[1]), (0, 0)))
+
+
+def _gelu(z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The function by the hyperbolic tangent, and its derivative."""
+    slope = np.sqrt(2 / np.pi)
+    t = np.tanh(slope * (z + 0.044715 * z**3))
+    inner = slope * (1 + 3 * 0.044715 * z**2)
+    return z * (1 + t) / 2, (1 + t) / 2 + z * (1 - t**2) * inner / 2
 
 
 def _read(address: int, layout: dict[str, Any], bits: int) -> np.ndarray:

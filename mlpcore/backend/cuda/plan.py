@@ -5,11 +5,13 @@ from __future__ import annotations
 import math
 from collections import deque
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from mlpcore.backend import cuda
+from mlpcore.backend.cuda import epilogues
 from mlpcore.backend.cuda.binding import Clock, Refused, Stepped
 from mlpcore.backend.cuda.memory import ALIGNMENT, aligned, check_memory
 from mlpcore.backend.cuda.precision import Recorded, narrowed
@@ -123,6 +125,7 @@ class Plan:
         import cupy
 
         calls = narrowed(fused(self._calls), self._precision, self._allocate)
+        layers = self._layers(calls)
         with self._device:
             self._allocate_all(cupy)
             self._stream = cupy.cuda.Stream(non_blocking=True)
@@ -131,7 +134,13 @@ class Plan:
             # In the memory of the current stream, where the next plan can have it again.
             scratch = cupy.empty(WORKSPACE_BYTES, dtype="uint8")
             with self._stream:
-                launches = [launch for call in calls for launch in self._bound(call, scratch)]
+                found = [self._bound(call, scratch) for call in calls]
+                product = partial(self._product, scratch)
+                for site, bits in layers.items():
+                    array = None if bits is None else bits.array
+                    layer = epilogues.Layer(site, calls, found, self._place, product, array)
+                    layer.settle(self._precision)
+                launches = [launch for each in found for launch in each]
                 self._share_workspace(launches, cupy)
                 launches += cuda.prepare("next_step", [], [self._clock.step], {}, self._clock)
                 # A first run outside of a capture loads the kernels; with every member at rest it
@@ -226,6 +235,21 @@ class Plan:
         self._rooms.append(symbol)
         return symbol
 
+    def _layers(self, calls: list[Recorded]) -> dict[epilogues.Site, Symbol | None]:
+        """Where products may take activations on, with room for the bits that they keep.
+
+        Only where the matrices are the plan's own, and so can be filled to try it.
+        """
+        found: dict[epilogues.Site, Symbol | None] = {}
+        for site in epilogues.sites(calls):
+            read = [calls[site.forward].inputs[0]]
+            read += [] if site.backward is None else [calls[site.backward].inputs[0]]
+            if all(symbol in self._rooms for symbol in read):
+                z = calls[site.forward].outputs[0]
+                shape, bits = epilogues.bits_shape(z), np.dtype(np.uint8)
+                found[site] = self._allocate(shape, bits) if site.keeps_bits else None
+        return found
+
     def _allocate_all(self, cupy: Any) -> None:
         windows = self._windows.values()
         of_a_step = sum(window.nbytes for window in windows)
@@ -286,8 +310,8 @@ class Plan:
             product = self._product(workspace, x, weight, z)
             return [product, *cuda.prepare("bias_identity", [z, bias], [z], {}, self._clock)]
 
-    def _product(self, workspace: Array, *arrays: Array, **transposes: bool) -> Product:
-        return Product(*arrays, precision=self._precision, workspace=workspace, **transposes)
+    def _product(self, workspace: Array, *arrays: Array, **how: Any) -> Product:
+        return Product(*arrays, precision=self._precision, workspace=workspace, **how)
 
     def _place(self, value: Any) -> Any:
         if not isinstance(value, Symbol):

@@ -12,12 +12,13 @@ from typing import Any
 
 import numpy as np
 
+from mlpcore.backend.cuda.timing import milliseconds
 from mlpcore.backend.dispatch import Array
 
 #: What NVIDIA recommends for Hopper, and more than any other needs.
 WORKSPACE_BYTES = 32 << 20
-#: Algorithms that are timed, best by the heuristic first; rounds of so many products each.
-CANDIDATES, ROUNDS, REPEATS = 8, 3, 5
+#: Algorithms that are timed, best by the heuristic first.
+CANDIDATES = 8
 #: By the results' dtype or the precision: cudaDataType of the operands and of the result, and the
 #: cublasComputeType that multiplies them. TensorFloat-32 rounds float32 operands as it reads them.
 _TYPES = {
@@ -80,8 +81,24 @@ class Matrix:
         return math.gcd(256, self.address, self.stride * item)
 
 
+@dataclass(frozen=True)
+class Beside:
+    """What an epilogue keeps for the derivative, or reads: a bit, or a number, for each result.
+
+    Attributes:
+        lead: bits or numbers from one row to the next, and ``stride`` from one member to the next.
+    """
+
+    array: Array
+    lead: int
+    stride: int
+
+
 class Product:
     """``out = left @ right (+ bias)`` by rows, each operand perhaps transposed.
+
+    An ``epilogue`` of cuBLASLt's, by its name there, is taken of the result as it is written: it
+    adds the bias, or sums the columns into it (``BGRAD``), and keeps or reads what is ``beside``.
 
     By columns that is ``out^T = right^T left^T``: what lies in memory by rows is its own transpose
     to cuBLASLt, so the operands trade places and nothing is copied. The sums are in the type of
@@ -90,9 +107,10 @@ class Product:
     Attributes:
         needs: bytes of the workspace that the algorithm uses.
         workspace: those bytes, or more; products that run one after the other may share them.
+        key: all that the time of the product depends on.
 
     Raises:
-        NotImplementedError: where cuBLASLt has no algorithm, such as one that adds this bias.
+        NotImplementedError: where cuBLASLt has no algorithm, such as one with this epilogue.
     """
 
     def __init__(
@@ -104,11 +122,13 @@ class Product:
         *,
         transpose_left: bool = False,
         transpose_right: bool = False,
+        epilogue: str = "",
+        beside: Beside | None = None,
         precision: str = "auto",
         workspace: Array,
     ):
         self._blas, enums = _library()
-        self._kept = (left, right, out, bias)
+        self._kept = (left, right, out, bias, beside)
         self.workspace = workspace
         self._handle = _handle(out.device.id)
         matrices = [Matrix.of(array) for array in (right, left, out)]
@@ -127,22 +147,28 @@ class Product:
         release.atexit = False
         for attribute, transposed in (("TRANSA", transpose_right), ("TRANSB", transpose_left)):
             self._describe(attribute, int(enums.Operation.T if transposed else enums.Operation.N))
-        stride = 0
+        epilogue = epilogue or ("DEFAULT" if bias is None else "BIAS")
+        self._describe("EPILOGUE", int(self._blas.Epilogue[epilogue]))
+        stride = lead = 0
         if bias is not None:
             stride = bias.strides[0] // bias.dtype.itemsize if bias.ndim > 1 else 0
-            self._describe("EPILOGUE", int(self._blas.Epilogue.BIAS))
             self._describe("BIAS_POINTER", int(bias.data.ptr))
             self._describe("BIAS_BATCH_STRIDE", stride)
+        if beside is not None:
+            lead = beside.lead
+            self._describe("EPILOGUE_AUX_POINTER", int(beside.array.data.ptr))
+            self._describe("EPILOGUE_AUX_LD", lead)
+            self._describe("EPILOGUE_AUX_BATCH_STRIDE", beside.stride)
         alignments = [
             matrix.alignment(array.dtype.itemsize)
             for matrix, array in zip(matrices, (right, left, out), strict=True)
         ]
         shapes = [(m.rows, m.columns, m.lead, m.members, m.stride) for m in matrices]
-        key = (out.device.id, self._kind, transpose_left, transpose_right, bias is None, stride)
-        key = (*key, *alignments, *shapes)
-        if key not in _chosen:
-            _chosen[key] = self._choose(alignments)
-        self._algorithm, self.needs = _chosen[key]
+        how = (out.device.id, self._kind, transpose_left, transpose_right, epilogue, stride, lead)
+        self.key = (*how, *alignments, *shapes)
+        if self.key not in _chosen:
+            _chosen[self.key] = self._choose(alignments)
+        self._algorithm, self.needs = _chosen[self.key]
 
     def run(self) -> None:
         """Start the product on the current stream."""
@@ -191,7 +217,9 @@ class Product:
     def _choose(self, alignments: list[int]) -> tuple[Any, int]:
         """The fastest of the algorithms that the heuristic proposes, and what it needs."""
         found = self._candidates(alignments)
-        return found[0] if len(found) == 1 else min(found, key=lambda each: self._time(each[0]))
+        if len(found) == 1:
+            return found[0]
+        return min(found, key=lambda each: milliseconds(lambda: self._multiply(each[0])))
 
     def _candidates(self, alignments: list[int]) -> list[tuple[Any, int]]:
         blas = self._blas
@@ -228,22 +256,6 @@ class Product:
 
     def _missing(self) -> str:
         return f"cuBLASLt has no algorithm for a product in {self._kind} on this device"
-
-    def _time(self, algorithm: Any) -> float:
-        """Milliseconds of some products, the least of the rounds."""
-        import cupy
-
-        self._multiply(algorithm)
-        rounds = []
-        for _ in range(ROUNDS):
-            start, end = cupy.cuda.Event(), cupy.cuda.Event()
-            start.record()
-            for _ in range(REPEATS):
-                self._multiply(algorithm)
-            end.record()
-            end.synchronize()
-            rounds.append(cupy.cuda.get_elapsed_time(start, end))
-        return float(min(rounds))
 
 
 def _library() -> tuple[Any, Any]:
