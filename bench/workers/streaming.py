@@ -10,6 +10,7 @@ import numpy as np
 from mlpcore.backend.cuda.plan import WINDOW_BYTES
 from mlpcore.backend.cuda.windows import RowsWindow, Window
 from mlpcore.backend.memory import to_numpy
+from mlpcore.functions.gather import gather_rows
 
 from ..cases import Streaming
 from ..cases.case import figures
@@ -28,7 +29,7 @@ class CopiesTask(Task):
         case = self.case
         self.order = np.arange(case.rows)
         index = Window(self.order[: case.batch], case.batch * self.order.itemsize)
-        self.window = RowsWindow(self.x, index, np.float32)
+        self.window = RowsWindow(gather_rows, self.x, index, np.float32)
         self.capacity = max(1, min(case.batches, WINDOW_BYTES // self.window.nbytes))
         self.window.allocate(2 * self.capacity)
         self.stream = cupy.cuda.Stream(non_blocking=True)

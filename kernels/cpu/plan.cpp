@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <limits>
 #include <stdexcept>
 
 #include "blas.h"
@@ -243,10 +244,15 @@ int64_t Plan::run_block(int threads, int64_t first, int64_t last, std::atomic<bo
     Stages open(threads);
     run_on_threads(threads, [&](int thread) {
         Frame frame(operations_);
-        if (threads == 1)
-            stopped = run_alone(frame, first, last);
-        else
-            run_shared(frame, thread, open, first, last, stopped);
+        try {
+            if (threads == 1)
+                stopped = run_alone(frame, first, last);
+            else
+                run_shared(frame, thread, open, first, last, stopped);
+        } catch (...) {
+            open.open(std::numeric_limits<int>::max());  // lest the others wait for its part
+            throw;
+        }
         if (frame.out_of_range) out_of_range = true;
     });
     return stopped;

@@ -1,8 +1,10 @@
 #include "pool.h"
 
 #include <chrono>
+#include <exception>
 #include <mutex>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #if defined(__linux__)
@@ -45,9 +47,10 @@ class Pool {
         wanted_ = threads;
         call_.fetch_add(1);
         call_.notify_all();
-        body(0);
+        attempt(body, 0);
         call_.fetch_add(1);
         for (int inside; (inside = inside_.load()) != 0;) wait_while(inside_, inside);
+        if (fault_) std::rethrow_exception(std::exchange(fault_, nullptr));
     }
 
   private:
@@ -58,12 +61,23 @@ class Pool {
             seen = call_.load();
             if (seen % 2 == 0) continue;
             inside_.fetch_add(1);
-            if (call_.load() == seen && index < wanted_) (*body_)(index);
+            if (call_.load() == seen && index < wanted_) attempt(*body_, index);
             if (inside_.fetch_sub(1) == 1) inside_.notify_all();
         }
     }
 
-    std::mutex busy_;
+    // The first fault, such as a lack of memory, is the caller's; nobody else sees it.
+    void attempt(const std::function<void(int)>& body, int index) {
+        try {
+            body(index);
+        } catch (...) {
+            std::lock_guard<std::mutex> lock(faulty_);
+            if (!fault_) fault_ = std::current_exception();
+        }
+    }
+
+    std::mutex busy_, faulty_;
+    std::exception_ptr fault_;
     std::vector<std::thread> workers_;
     const std::function<void(int)>* body_ = nullptr;
     int wanted_ = 0;

@@ -67,7 +67,9 @@ def fit(
             raise ValueError("got validation_data and validation_rows, expected one of them")
         validation = _held_out(network, data, validation_rows, sample_weight)
     elif validation_data is not None:
-        validation = _validation(network, given_validation(validation_data), stream)
+        validation = _validation(
+            network, given_validation(validation_data), None if stream else stream
+        )
     stopping = _stopping(early_stopping, validation is not None)
     if stopping is not None:
         names = (*names, *_monitored(network, stopping, validation is not None))

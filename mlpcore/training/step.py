@@ -220,7 +220,7 @@ class RecordedStep(Step):
         penalties = timetable.penalties
         data = self.data
         if data.streamed:
-            x = identity(plan.rows(data.x, index, self.gradient.dtype))
+            x = identity(plan.rows(gather_rows, data.x, index, self.gradient.dtype))
         else:
             x = gather_rows(symbol(data.x), index)
         target = gather_targets(symbol(data.target), index)

@@ -109,6 +109,26 @@ def test_what_computes_something_else_is_not_taken(on_the_shim: Any, wrong: str)
     assert wrong not in on_the_shim.blas.epilogues[before:]
 
 
+@pytest.mark.usefixtures("faster")
+def test_nor_in_smaller_types(on_the_shim: Any) -> None:
+    """Whose weights are cast only when the plan runs."""
+    on_the_shim.blas.missing.clear()
+    on_the_shim.blas.wrong.add("RELU_BIAS")
+    on_the_shim.blas.wrong.add("DRELU_BGRAD")
+    backend = on_the_shim.backend.computing("bfloat16", "float32")
+    sizes, own = [FEATURES, 16, 8, OUTPUTS], {"activation": "relu", "dtype": "float32"}
+    history = fit(mc.MLP(sizes, backend=backend, **own), True)
+    np.testing.assert_allclose(history.loss, fit(mc.MLP(sizes, **own), False).loss, rtol=2e-2)
+
+
+@pytest.mark.usefixtures("faster")
+def test_what_the_device_refuses_after_all_is_not_taken(on_the_shim: Any) -> None:
+    on_the_shim.blas.missing.clear()
+    on_the_shim.blas.refused.add("RELU_AUX_BIAS")
+    assert_equal_steps(*twins(on_the_shim, activation="relu"))
+    assert ran(on_the_shim) == {"RELU_BIAS"}
+
+
 @either
 @pytest.mark.usefixtures("faster")
 def test_in_smaller_types(on_the_shim: Any, members: int | None) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import types
 from collections.abc import Callable
 from functools import partial
@@ -142,6 +143,16 @@ def test_members_that_leave(cupy: Any, members: int | None) -> None:
     rates = mc.Adam([0.001, 0.1, 0.3] if members else 0.1, epsilon=1e-2)
     assert_the_same(cupy, X=OWN if members else X, members=members, optimizer=rates, epochs=20)
     assert_the_same(cupy, members=members, optimizer=rates, epochs=20, **validation)
+
+
+def test_a_checkpoint_is_the_same_wherever_the_data_lie(cupy: Any, tmp_path: Path) -> None:
+    own: dict[str, Any] = {"dtype": "float32", "checkpoint": str(tmp_path / "run")}
+    _, history = trained(cupy, True, **own)
+    _, again = trained(cupy, False, **own)  # which has ended already
+    np.testing.assert_array_equal(history.loss, again.loss)
+    shutil.rmtree(tmp_path / "run")
+    trained(cupy, True, X=OWN, members=MEMBERS, **own)
+    trained(cupy, False, X=OWN, members=MEMBERS, **own)
 
 
 def test_data_that_would_crowd_the_device_stay_on_the_host(

@@ -87,6 +87,7 @@ class CublasLt:
         things: descriptors, layouts and preferences that were made and not destroyed.
         missing: the epilogues that no algorithm has.
         wrong: those that compute something else.
+        refused: those that the heuristic knows, and no device.
         epilogues: of the products that ran.
         wishes: the attributes of the preference at each search.
         algorithms: of the products that ran.
@@ -98,6 +99,7 @@ class CublasLt:
         self.things: dict[int, dict[str, Any]] = {}
         self.missing = set(EPILOGUES) - {"DEFAULT", "BIAS"}
         self.wrong: set[str] = set()
+        self.refused: set[str] = set()
         self.epilogues: list[str] = []
         self.wishes: list[dict[str, int]] = []
         self.algorithms: list[int] = []
@@ -183,6 +185,8 @@ class CublasLt:
         scales = [np.frombuffer(ctypes.string_at(s, own.itemsize), own)[0] for s in (alpha, beta)]
         assert scales == [1, 0]
         number = ctypes.c_uint64.from_address(algorithm).value
+        if _epilogue(facts) in self.refused:
+            raise Error("CUBLAS_STATUS_NOT_SUPPORTED")
 
         def run() -> None:
             self.algorithms.append(number)

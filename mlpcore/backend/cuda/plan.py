@@ -92,9 +92,9 @@ class Plan:
             self._windows[symbol] = Window(array, stride)
         return symbol
 
-    def rows(self, source: np.ndarray, index: Symbol, dtype: Any) -> Symbol:
+    def rows(self, gather: Primitive, source: np.ndarray, index: Symbol, dtype: Any) -> Symbol:
         """The rows of an array of the host, by the row numbers of each step, as ``dtype``."""
-        window = RowsWindow(source, self._windows[index], dtype)
+        window = RowsWindow(gather, source, self._windows[index], dtype)
         symbol = Symbol(Room(window.shape, window.dtype), self, window.nbytes)
         self._windows[symbol] = window
         return symbol

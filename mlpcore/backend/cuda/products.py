@@ -7,7 +7,9 @@ import importlib.util
 import math
 import weakref
 from collections.abc import Hashable
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -179,24 +181,27 @@ class Product:
 
         right, left, out = self._addresses
         of_right, of_left, of_out = self._layouts
-        self._blas.matmul(
-            self._handle,
-            self._description,
-            self._alpha.ctypes.data,
-            right,
-            of_right,
-            left,
-            of_left,
-            self._beta.ctypes.data,
-            out,
-            of_out,
-            out,
-            of_out,
-            algorithm.ctypes.data,
-            int(self.workspace.data.ptr),
-            self.workspace.nbytes,
-            cupy.cuda.get_current_stream().ptr,
-        )
+        try:
+            self._blas.matmul(
+                self._handle,
+                self._description,
+                self._alpha.ctypes.data,
+                right,
+                of_right,
+                left,
+                of_left,
+                self._beta.ctypes.data,
+                out,
+                of_out,
+                out,
+                of_out,
+                algorithm.ctypes.data,
+                int(self.workspace.data.ptr),
+                self.workspace.nbytes,
+                cupy.cuda.get_current_stream().ptr,
+            )
+        except self._blas.cuBLASLtError as fault:  # the heuristic promised too much
+            raise NotImplementedError(f"{self._missing()}: {fault}") from fault
 
     def _layout(self, kind: int, matrix: Matrix, members: int) -> int:
         blas = self._blas
@@ -219,7 +224,13 @@ class Product:
         found = self._candidates(alignments)
         if len(found) == 1:
             return found[0]
-        return min(found, key=lambda each: milliseconds(lambda: self._multiply(each[0])))
+        times = {}
+        for number, (algorithm, _) in enumerate(found):
+            with suppress(NotImplementedError):
+                times[number] = milliseconds(partial(self._multiply, algorithm))
+        if not times:
+            raise NotImplementedError(self._missing())
+        return found[min(times, key=lambda number: times[number])]
 
     def _candidates(self, alignments: list[int]) -> list[tuple[Any, int]]:
         blas = self._blas

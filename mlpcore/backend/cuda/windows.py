@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from mlpcore.functions.gather import gather_rows
+from mlpcore.backend.dispatch import Primitive
 
 
 class Window:
@@ -80,13 +80,14 @@ class RowsWindow(Window):
     """The rows of a batch, gathered by the host: for data that the device does not hold.
 
     Args:
+        gather: ``gather(source, rows)``, the primitive that does it.
         source: ``(N, k)``, or ``(E, N, k)``, of any real type; perhaps mapped from a file.
         index: the window of the row numbers.
         dtype: what the device computes with.
     """
 
-    def __init__(self, source: np.ndarray, index: Window, dtype: Any):
-        self._source, self._index = np.asarray(source), index
+    def __init__(self, gather: Primitive, source: np.ndarray, index: Window, dtype: Any):
+        self._gather, self._source, self._index = gather, np.asarray(source), index
         self.shape, self.dtype = (*index.shape, source.shape[-1]), np.dtype(dtype)
         self.nbytes = int(np.prod(self.shape)) * self.dtype.itemsize
         self.written = False
@@ -94,9 +95,9 @@ class RowsWindow(Window):
     def _lay_out(self, first: int, last: int, into: np.ndarray) -> None:
         for rows, batch in zip(self._index.of_host(first, last), into, strict=True):
             if self._source.dtype == self.dtype:
-                gather_rows(self._source, rows, out=batch)
+                self._gather(self._source, rows, out=batch)
             else:
-                batch[...] = gather_rows(self._source, rows)
+                batch[...] = self._gather(self._source, rows)
 
 
 def pinned(shape: tuple[int, ...], dtype: Any) -> np.ndarray:
