@@ -199,7 +199,7 @@ class CublasLt:
                 _finish(_epilogue(facts), facts, into)
             self.epilogues.append(_epilogue(facts))
             if _epilogue(facts) in self.wrong:
-                into += 1
+                into *= 2
 
         self._enqueue(stream, run)
 
