@@ -67,8 +67,8 @@ def section(results: Results, chart: Path, root: Path) -> str:
         text = (
             "How many times slower with one other process busy, ours beside the better JAX; "
             "beneath it that interval, and how many processors a library is on when it is alone. "
-            "In the last row NumPy's tangents, on threads that never wait for each other: what is "
-            "on all processors cannot slow down less."
+            "In the last row NumPy's tangents, on threads that never wait for each other: what the "
+            "system leaves to a program on all processors, within its interval."
         )
         paragraphs += [text, markdown(slow_downs(results))]
     return "\n\n".join(paragraphs)

@@ -75,7 +75,7 @@ def slow_downs(results: Results) -> Table:
     """How many times slower each library was with a busy process beside it; ours beside JAX's.
 
     And how many processors it was on alone: what is on one of two has one left beside the other.
-    What is on all of them cannot slow down less than threads that never wait for each other.
+    Threads that never wait for each other tell what the system leaves to what is on all of them.
     """
     contests = [c for c in results.group("steps") if c.busy]
     others = [f for f in _OTHERS if any(c.better(f) for c in contests)]

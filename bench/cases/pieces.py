@@ -16,8 +16,8 @@ LENGTH = 1 << 14
 class Pieces(Case):
     """The hyperbolic tangent of so many pieces; whichever thread is free takes the next.
 
-    Beside a busy process it takes as much longer as the system leaves less of the processors, so
-    nothing that is on all of them can slow down less.
+    Beside a busy process it takes as much longer as the system leaves less of the processors: what
+    to expect of a program that is on all of them and wastes nothing.
     """
 
     kind = "pieces"

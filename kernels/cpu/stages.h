@@ -1,6 +1,6 @@
 // Work in stages. The parts of a stage go to whichever thread is free, and the next stage begins
-// when the last of them is done: a thread that the system holds back delays no other by more than
-// the part that it has begun.
+// when the last of them is done: within a run, a thread that the system holds back delays no other
+// by more than the part that it has begun.
 #pragma once
 
 #include <stdint.h>
