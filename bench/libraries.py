@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
+from mlpcore.backend import kernels
 from mlpcore.backend.devices import backend
 
 from .machine import cores
@@ -24,6 +25,8 @@ THREADS = len(cores())
 _NETWORKS = frozenset({"training", "prediction", "fit"})
 _OURS = _NETWORKS | {"kernel", "product", "copy"}
 _FLOOR = frozenset({"training", "product", "copy", "pieces"})
+#: The families that run only the products of a training step.
+_FLOORS = ("products", "parts")
 
 
 @dataclass(frozen=True)
@@ -42,6 +45,7 @@ class Library:
         device: ``"cpu"`` or ``"gpu"``.
         peer: whether it is there only to be compared with.
         slow: whether it is left out of a quick run.
+        compiled: whether it is made of the compiled kernels of the processor.
     """
 
     name: str
@@ -55,6 +59,7 @@ class Library:
     device: str = "cpu"
     peer: bool = True
     slow: bool = False
+    compiled: bool = False
 
     @property
     def family(self) -> str:
@@ -63,12 +68,14 @@ class Library:
 
     @property
     def floor(self) -> bool:
-        """Whether it runs only the products of a training step."""
-        return self.family == "products"
+        """Whether it is held to the products of a training step, not to its losses."""
+        return self.family in _FLOORS
 
     @property
     def installed(self) -> bool:
-        """Whether the package is there."""
+        """Whether the package is there, and the compiled kernels where it takes them."""
+        if self.compiled and not kernels.native():
+            return False
         return importlib.util.find_spec(self.package) is not None
 
 
@@ -129,6 +136,25 @@ LIBRARIES = {
             ("1",),
             _FLOOR,
             peer=False,
+        ),
+        Library(
+            "parts_products",
+            "our products alone",
+            "parts",
+            "mlpcore",
+            kinds=frozenset({"training"}),
+            peer=False,
+            compiled=True,
+        ),
+        Library(
+            "parts_update",
+            "our products and Adam",
+            "parts",
+            "mlpcore",
+            ("update",),
+            frozenset({"training"}),
+            peer=False,
+            compiled=True,
         ),
         Library(
             "jax_jit", "JAX jit", "jax", "jax", ("jit",), imports="import jax", environment=_ON_CPU

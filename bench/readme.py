@@ -17,7 +17,7 @@ from . import estimators, sweeps
 from .charts import charts, svg
 from .results import Results, newest
 from .statistics import INTERVAL
-from .tables import markdown, slow_downs, steps
+from .tables import markdown, shortfalls, slow_downs, steps
 
 END = "<!-- end -->"
 CHART = "speed.svg"
@@ -57,17 +57,26 @@ def section(results: Results, chart: Path, root: Path) -> str:
         f"![Time of a training step, peers over mlpcore]({chart.relative_to(root).as_posix()})",
         *(markdown(table) for device in ("cpu", "gpu") if len(table := steps(results, device)) > 1),
         "Time of one training step: forward, backward, Adam, float32. Of each library the better "
-        f"variant, as the median of {results.settings['rounds']} rounds taken in turn. The ratios "
+        f"variant, as the median of {results.rounds('steps')} rounds taken in turn. The ratios "
         "are taken round by round: the median, its target where there is one, and beneath it "
         f"{INTERVAL}. {facts['processor']}, {facts['cores']} cores, {facts['threads']} threads "
         f"each; Python {facts['python']}, {versions}; {results.date[:10]}, commit "
         f"{results.commit}.",
     ]
+    missed = shortfalls(results)
+    if len(missed) > 1:
+        text = (
+            "Of each target that is missed, the time that it allows a step; what our own products "
+            "take alone, recorded as in a step, what they take with Adam's update, and our step. "
+            "No step made of parts that take more than is allowed can meet the target."
+        )
+        paragraphs += [text, markdown(missed)]
     if any(contest.busy for contest in results.group("steps")):
         text = (
             "How many times slower with one other process busy, ours beside the better JAX; "
             "beneath it that interval, and how many processors a library is on when it is alone. "
-            "In the last row NumPy's tangents, on threads that never wait for each other: what the "
+            "In the last column, how many times ours JAX's time is where both are beside it. In the "
+            "last row NumPy's tangents, on threads that never wait for each other: what the "
             "system leaves to a program on all processors, within its interval."
         )
         paragraphs += [text, markdown(slow_downs(results))]

@@ -73,6 +73,12 @@ class Measured:
             return None
         return ratios(self.busy[library], self.values[library])
 
+    def ratio_beside(self, numerator: str, denominator: str) -> Spread | None:
+        """`ratio` of the rounds beside a busy process; ``None`` where not measured."""
+        if not {numerator, denominator} <= set(self.busy):
+            return None
+        return ratios(self.busy[numerator], self.busy[denominator])
+
 
 @dataclass
 class Results:
@@ -117,6 +123,10 @@ class Results:
     def group(self, name: str) -> list[Measured]:
         """The contests of a group that have figures."""
         return [contest for contest in self.contests if contest.group == name and contest.values]
+
+    def rounds(self, name: str) -> int:
+        """How many rounds a group's figures are the median of, at most."""
+        return max((len(v) for c in self.group(name) for v in c.values.values()), default=0)
 
     @property
     def libraries(self) -> list[str]:

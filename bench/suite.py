@@ -40,13 +40,15 @@ class Group:
         title: what it shows, in words.
         contests: the cases by name; all of them, or those of a quick run.
         peers: whether the libraries that are there only to be compared with take part.
-        floors: whether the bare products and copies of NumPy do.
+        floors: whether the bare products and copies do.
+        rounds: how many times as many rounds as usual a quick run gives it.
     """
 
     title: str
     contests: Callable[[bool], Cases]
     peers: bool = False
     floors: bool = False
+    rounds: int = 1
 
 
 #: What takes longer than a quick run has time for.
@@ -159,7 +161,7 @@ GROUPS = {
     "threads": Group("work on all processors", _threads, floors=True),
     "kernels": Group("fused kernels and array bodies", _kernels),
     "products": Group("matrix products", _products, floors=True),
-    "steps": Group("one training step", _steps, peers=True, floors=True),
+    "steps": Group("one training step", _steps, peers=True, floors=True, rounds=3),
     "batches": Group("one training step by batch size", _batches),
     "widths": Group("one training step by width", _widths),
     "stacks": Group("one training step by members of a stack", _stacks, peers=True),
@@ -200,8 +202,12 @@ class Settings:
 
     @property
     def rounds(self) -> int:
-        """The rounds of a sitting."""
+        """The usual rounds of a sitting."""
         return 5 if self.full else 3
+
+    def rounds_of(self, group: Group) -> int:
+        """The rounds of a sitting that a group has."""
+        return self.rounds if self.full else self.rounds * group.rounds
 
     @property
     def seconds(self) -> float:
@@ -298,7 +304,7 @@ class Run:
         return Heat(
             contest.case,
             measured,
-            rounds=self.settings.rounds,
+            rounds=self.settings.rounds_of(GROUPS[contest.group]),
             seconds=self.settings.seconds,
             busy=self.settings.busy,
         )

@@ -32,6 +32,9 @@ _AGAINST = {
     "products": "over products",
 }
 
+#: Of a step of ours, from the least to the whole.
+_PARTS = ("parts_products", "parts_update", "cpu")
+
 
 def tables(results: Results) -> Iterator[tuple[str, Table]]:
     """Every table for which there are figures, under its title."""
@@ -48,9 +51,12 @@ def _beside_others(results: Results) -> Iterator[tuple[str, Table]]:
         table = steps(results, device)
         if len(table) > 1 and len(table[0]) > _OWN_COLUMNS:
             yield f"One training step on the {where} beside the better variant of others", table
-    table = slow_downs(results)
-    if len(table) > 1:
-        yield "Times slower with one other process busy", table
+    for title, table in (
+        ("Targets that are missed, and what they allow", shortfalls(results)),
+        ("Times slower with one other process busy", slow_downs(results)),
+    ):
+        if len(table) > 1:
+            yield title, table
 
 
 def steps(results: Results, device: str = "cpu") -> Table:
@@ -71,6 +77,29 @@ def steps(results: Results, device: str = "cpu") -> Table:
     return [[*head, *(_AGAINST[f] for f in others)], *rows]
 
 
+def shortfalls(results: Results) -> Table:
+    """Of each target that is missed, the time that it allows a step, and what takes how much of it.
+
+    What our products alone, or they with Adam's update, exceed, no step made of them can meet.
+    """
+    rows = [["layers, batch", "target", "it allows", *map(title_of, _PARTS)]]
+    for contest in results.group("steps"):
+        if not set(_PARTS) <= set(contest.values):
+            continue
+        for family, target in contest.targets.items():
+            other = contest.better(family)
+            if other is None or _meets(contest, family, other):
+                continue
+            floor = family == "products"
+            allowed = contest.median(other) * (target if floor else 1 / target)
+            words = f"{_AGAINST[family]} {'≤' if floor else '≥'} {number(target)}"
+            taken = [
+                f"{_median(contest, n)}\n{percent(contest.median(n) / allowed)}" for n in _PARTS
+            ]
+            rows.append([contest.title, words, quantity(allowed, contest.unit), *taken])
+    return rows
+
+
 def slow_downs(results: Results) -> Table:
     """How many times slower each library was with a busy process beside it; ours beside JAX's.
 
@@ -80,13 +109,18 @@ def slow_downs(results: Results) -> Table:
     contests = [c for c in results.group("steps") if c.busy]
     others = [f for f in _OTHERS if any(c.better(f) for c in contests)]
     rows = [["layers, batch", "mlpcore", *(_FAMILIES[f] for f in others)]]
+    jax = "jax" in others
+    rows[0] += [f"{_AGAINST['jax']}, both beside it"] * jax
     for contest in contests:
         names = ["cpu", *(contest.better(family) or "" for family in others)]
         ours, *spreads = map(contest.slow_down, names)
-        limit = spreads[others.index("jax")] if "jax" in others else None
+        limit = spreads[others.index("jax")] if jax else None
         beside = "" if ours is None or limit is None else _beside(ours.median, limit.median, "≤>")
         cells = [_spread(ours, beside), *map(_spread, spreads)]
         rows.append([contest.title, *map(add, cells, map(partial(_on, contest), names))])
+        if jax:
+            both = names[1 + others.index("jax")], "cpu"
+            rows[-1].append(_spread(contest.ratio_beside(*both) if all(both) else None))
     for bound in (c for c in results.group("threads") if c.busy and "products" in others):
         cell = _spread(bound.slow_down("products")) + _on(bound, "products")
         rows.append([bound.title, *[NOTHING] * others.index("products"), NOTHING, cell])
@@ -238,6 +272,14 @@ def _ratio(contest: Measured, family: str, device: str) -> str:
     return _spread(
         ratio, "" if target is None else _beside(ratio.median, target, "≤>" if floor else "<≥")
     )
+
+
+def _meets(contest: Measured, family: str, other: str) -> bool:
+    """Whether our step meets its target against a library."""
+    target = contest.targets[family]
+    if family == "products":
+        return contest.ratio("cpu", other).median <= target
+    return contest.ratio(other, "cpu").median >= target
 
 
 def _on(contest: Measured, name: str) -> str:

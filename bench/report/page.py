@@ -46,6 +46,7 @@ def page(results: Results, drawn: list[Chart]) -> str:
         tables="".join(_section(title, table) for title, table in tables(results)),
         versions="".join(_definitions(results)),
         rounds=results.settings["rounds"],
+        more=results.rounds("steps") or results.settings["rounds"],
         interval=INTERVAL,
         sittings=_sittings(results.settings["sittings"]),
     )

@@ -72,6 +72,22 @@ def test_a_quick_run_goes_through_everything_each_round(
         assert told == 2 * [*2 * ["validate"], *3 * 2 * ["time"]]
 
 
+def test_training_steps_have_more_rounds_of_a_quick_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(suite, "at_hand", lambda peers, full: [libraries.LIBRARIES["cpu"]])
+    for full, usual, more in ((False, 3, 9), (True, 5, 5)):
+        run = suite.Run(suite.Settings(only=("stacks", "steps"), full=full))
+        rounds = {group: heat.rounds for (group, _), heat in run.heats.items()}
+        assert (rounds["stacks"], rounds["steps"]) == (usual, more)
+
+
+def test_parts_of_a_step_need_the_compiled_kernels(monkeypatch: pytest.MonkeyPatch) -> None:
+    parts = libraries.LIBRARIES["parts_update"]
+    monkeypatch.setattr(libraries.kernels, "native", lambda: None)
+    assert not parts.installed
+    monkeypatch.setattr(libraries.kernels, "native", lambda: object())
+    assert parts.installed
+
+
 def test_a_wrong_result_ends_in_an_error(
     tmp_path: Path, results: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

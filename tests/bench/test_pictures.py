@@ -117,6 +117,7 @@ def test_steps_beside_their_targets(results: Any) -> None:
     busy = dict(zip(*tables.slow_downs(results)[:2]))
     assert busy["mlpcore"] == "2 ≤ 3\n2 to 2\non 1.75"
     assert busy["JAX"] == "3\n3 to 3"
+    assert busy["times JAX, both beside it"] == "4.5\n4.5 to 4.5"
     (bound,) = results.group("threads")
     bound.busy["products"] = [1.3 * value for value in bound.values["products"]]
     names, *_, figures = tables.slow_downs(results)
@@ -125,6 +126,29 @@ def test_steps_beside_their_targets(results: Any) -> None:
     assert last["mlpcore"] == last["JAX"] == "-"
     assert last["products alone"] == "1.3\n1.3 to 1.3"
     assert "|---|--:|" in tables.markdown([head, tiny])
+
+
+def test_what_a_missed_target_allows(results: Any) -> None:
+    assert len(tables.shortfalls(results)) == 1
+    tiny = results.group("steps")[0]
+    tiny.values = {
+        "cpu": [1.0] * 5,
+        "parts_products": [0.1] * 5,
+        "parts_update": [0.2] * 5,
+        "jax_scan": [3.0] * 5,  # 2 is the target
+        "pytorch": [4.0] * 5,  # 50
+        "products": [1.25] * 5,  # at most 0.5
+    }
+    head, *rows = tables.shortfalls(results)
+    assert [row[:3] for row in rows] == [
+        ["4-3-2-2, batch 32", "times PyTorch ≥ 50", "80 ms"],
+        ["4-3-2-2, batch 32", "over products ≤ 0.5", "625 ms"],
+    ]
+    assert rows[0][3:] == ["100 ms\n125 %", "200 ms\n250 %", "1 s\n1250 %"]
+    assert head[3:] == ["our products alone", "our products and Adam", "mlpcore"]
+    text = module("readme").section(results, Path("/root/speed.svg"), Path("/root"))
+    assert "| 4-3-2-2, batch 32 | over products ≤ 0.5 | 625 ms |" in text
+    assert "as the median of 5 rounds" in text
 
 
 def test_ceilings(results: Any, results_of_gpu: Any) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from mlpcore.backend import kernels
 from mlpcore.backend.dispatch import Primitive
 from mlpcore.cli.bench import module
 
@@ -79,6 +80,19 @@ def test_ours(case: Any) -> None:
 )
 def test_floors(case: Any) -> None:
     held_to_the_reference(products(), case, floor=True)
+
+
+@pytest.mark.parametrize("update", [False, True])
+@pytest.mark.parametrize("case", NETWORKS[:2], ids=lambda case: case.title)
+def test_parts_of_our_step(case: Any, update: bool) -> None:
+    if not kernels.native():
+        pytest.skip("needs the compiled kernels, whose recorded step has these parts")
+    parts = module("workers.parts").PartsTask
+    served = worker.Worker((), {"training": partial(parts, update=update)})
+    held_to_the_reference(served, case, floor=True)
+    (task,) = served.ready.values()
+    moved = [not np.array_equal(w, s) for w, s in zip(task.net.weights, task.problem.weights)]
+    assert moved == [update] * len(moved)
 
 
 @pytest.mark.parametrize(
