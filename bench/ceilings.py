@@ -46,6 +46,23 @@ def ceilings(results: Results, device: str) -> Ceilings | None:
     return Ceilings(copies, max(products)) if copies and products else None
 
 
+def least(results: Results, contest: Measured) -> float | None:
+    """The seconds that a training step on a GPU takes at least, by what was measured there.
+
+    Its operations at the speed of the fastest product in the same precision, or its bytes at that
+    of the largest copy, whichever takes longer; ``None`` where these were not measured.
+    """
+    roof = ceilings(results, "gpu")
+    speeds = [
+        peak.flops / best
+        for peak in results.group("peaks")
+        if peak.facts["precision"] == contest.facts["precision"] and (best := _best(peak, "gpu"))
+    ]
+    if roof is None or not speeds:
+        return None
+    return max(contest.flops / max(speeds), contest.bytes / roof.memory)
+
+
 def _best(contest: Measured, on: str) -> float | None:
     """The least median time among the libraries of a device."""
     return min((contest.median(n) for n in contest.values if device_of(n) == on), default=None)

@@ -21,6 +21,7 @@ class Contest:
         targets: what our time should be: by library, the least (for products the largest) ratio.
         peers: whether libraries that are there only to be compared with take part.
         floors: whether the bare products and copies do.
+        only: the libraries that may take part; all where none is named.
     """
 
     group: str
@@ -29,6 +30,7 @@ class Contest:
     targets: dict[str, float] = field(default_factory=dict)
     peers: bool = True
     floors: bool = True
+    only: tuple[str, ...] = ()
 
     @property
     def words(self) -> str:
@@ -40,7 +42,8 @@ class Contest:
         return [
             library
             for library in libraries
-            if (self.peers or not library.peer)
+            if (not self.only or library.name in self.only)
+            and (self.peers or not library.peer)
             and (self.floors or not library.floor)
             and self.case.suits(library)
         ]

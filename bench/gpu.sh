@@ -3,7 +3,7 @@
 #   WHEELS=folder bash bench/gpu.sh [options of mlpcore bench, such as --peers --full]
 # The interpreter has CuPy, scikit-build-core, nanobind, CMake and Ninja; WHEELS holds what it lacks, such as
 # array-api-compat, and nvmath-python, without which steps are not captured: `mlpcore info` shows it first.
-# Results, tables and pictures go to bench/results, or to OUTPUT.
+# Results, tables and pictures go to bench/results, or to OUTPUT; `python -m bench.readme` shows them.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 python=${PYTHON:-python3}
@@ -17,5 +17,7 @@ export PYTHONPATH=$site
 "$python" -P "$site/bin/mlpcore" info
 failed=0
 "$python" -P -m pytest -m gpu || failed=$?
-"$python" -P "$site/bin/mlpcore" bench --output "${OUTPUT:-bench/results}" "$@"
+output=${OUTPUT:-bench/results}
+"$python" -P "$site/bin/mlpcore" bench --output "$output" "$@" || failed=$?
+"$python" -P -m mlpcore.bench.precisions --output "$output/precisions.json" || failed=$?
 exit "$failed"

@@ -81,7 +81,9 @@ class Library:
 
 _THREADS = str(THREADS)
 _BODIES = {"MLPCORE_KERNELS": "off"}
-_ON_CPU, _ON_GPU = {"JAX_PLATFORMS": "cpu"}, {"JAX_PLATFORMS": "cuda"}
+_ON_CPU = {"JAX_PLATFORMS": "cpu"}
+# JAX would take three quarters of the memory at once, and leave the others little.
+_ON_GPU = {"JAX_PLATFORMS": "cuda", "XLA_PYTHON_CLIENT_PREALLOCATE": "false"}
 
 LIBRARIES = {
     library.name: library
@@ -164,6 +166,9 @@ LIBRARIES = {
             "jax_gpu", "JAX scan, GPU", "jax", "jax", ("scan",), environment=_ON_GPU, device="gpu"
         ),
         Library(
+            "jax_gpu_jit", "JAX jit, GPU", "jax", "jax", ("jit",), environment=_ON_GPU, device="gpu"
+        ),
+        Library(
             "pytorch", "PyTorch", "pytorch", "torch", (_THREADS, "cpu"), imports="import torch"
         ),
         Library(
@@ -183,6 +188,7 @@ LIBRARIES = {
             "pytorch",
             "torch",
             (_THREADS, "cuda", "fused"),
+            _NETWORKS | {"product"},
             device="gpu",
         ),
         Library(

@@ -13,11 +13,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from . import estimators, sweeps
+from . import estimators, precisions, sweeps
+from .advice import advice
 from .charts import charts, svg
-from .results import Results, newest
+from .results import Results, newest, newest_of_gpu
 from .statistics import INTERVAL
-from .tables import markdown, shortfalls, slow_downs, steps
+from .suite import GROUPS
+from .tables import markdown, sentence, shortfalls, slow_downs, steps, tables
 
 END = "<!-- end -->"
 CHART = "speed.svg"
@@ -34,6 +36,9 @@ def main(arguments: list[str] | None = None) -> None:
     results, chart = newest(options.results), options.results / CHART
     before = options.readme.read_text(encoding="utf-8")
     after = insert(before, "speed", section(results, chart, options.readme.parent))
+    of_gpu = newest_of_gpu(options.results)
+    if of_gpu is not None:
+        after = insert(after, "gpu", section_of_gpu(of_gpu))
     for name, text in further(options.results, options.readme.parent):
         after = insert(after, name, text)
     if options.check:
@@ -75,17 +80,35 @@ def section(results: Results, chart: Path, root: Path) -> str:
         text = (
             "How many times slower with one other process busy, ours beside the better JAX; "
             "beneath it that interval, and how many processors a library is on when it is alone. "
-            "In the last column, how many times ours JAX's time is where both are beside it. In the "
-            "last row NumPy's tangents, on threads that never wait for each other: what the "
+            "In the last column, how many times ours JAX's time is where both are beside it. In "
+            "the last row NumPy's tangents, on threads that never wait for each other: what the "
             "system leaves to a program on all processors, within its interval."
         )
         paragraphs += [text, markdown(slow_downs(results))]
     return "\n\n".join(paragraphs)
 
 
+def section_of_gpu(results: Results) -> str:
+    """The tables of a GPU as Markdown, and beneath them what they were measured on."""
+    facts = results.machine
+    found = dict(tables(results))
+    titles = [sentence(GROUPS[name].title) for name in ("gpu", "kernels", "streaming", "peaks")]
+    versions = ", ".join(f"{name} {version}" for name, version in facts["versions"].items())
+    paragraphs = [f"{title}:\n\n{markdown(found[title])}" for title in titles if title in found]
+    paragraphs += [words for words in advice(results) if "GPU" in words]
+    paragraphs.append(
+        f"Medians of {results.rounds('gpu')} rounds taken in turn; beneath a ratio {INTERVAL}. The "
+        "roofline is the fastest product in that precision and the largest copy that were measured "
+        f"there. {facts['gpu']['name']}, driver {facts['gpu']['driver']}; Python "
+        f"{facts['python']}, {versions}; {results.date[:10]}, commit {results.commit}."
+    )
+    return "\n\n".join(paragraphs)
+
+
 def further(folder: Path, root: Path) -> Iterator[tuple[str, str]]:
-    """The names and texts of the sections whose results are there: sweeps, estimators."""
-    for name, module in (("sweeps", sweeps), ("estimators", estimators)):
+    """The names and texts of the sections whose results are there."""
+    modules = {"sweeps": sweeps, "estimators": estimators, "precisions": precisions}
+    for name, module in modules.items():
         path, found = latest(folder, module.FORMAT)
         if path is None:
             continue
@@ -95,10 +118,16 @@ def further(folder: Path, root: Path) -> Iterator[tuple[str, str]]:
         if picture.exists():
             paragraphs.insert(0, f"![{name}]({picture.relative_to(root).as_posix()})")
         paragraphs.append(
-            f"{facts['processor']}, {facts['cores']} cores; Python {facts['python']}; "
+            f"{place(facts)}; Python {facts['python']}; "
             f"{found['date'][:10]}, commit {found['commit']}."
         )
         yield name, "\n\n".join(paragraphs)
+
+
+def place(facts: dict[str, Any]) -> str:
+    """A machine in a few words."""
+    card = f" and {facts['gpu']['name']}" if facts["gpu"] else ""
+    return f"{facts['processor']}, {facts['cores']} cores{card}"
 
 
 def latest(folder: Path, form: str) -> tuple[Path | None, dict[str, Any]]:

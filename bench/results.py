@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Self
@@ -135,21 +137,27 @@ class Results:
 
 
 def newest(folder: Path) -> Results:
-    """The results with the latest date that hold the training steps of peers.
+    """The results with the latest date that hold training steps, those without a GPU first.
 
     Raises:
         FileNotFoundError: where there are none.
     """
-    found = []
-    for path in folder.glob("*.json"):
-        try:
-            found.append(Results.load(path))
-        except ValueError:
-            continue
-    found = [results for results in found if results.group("steps")]
+    found = [results for results in _all(folder) if results.group("steps")]
     if not found:
         raise FileNotFoundError(f"no results in {folder}: run mlpcore bench --output {folder}")
-    return max(found, key=lambda results: results.date)
+    return max(found, key=lambda results: (not results.machine["gpu"], results.date))
+
+
+def newest_of_gpu(folder: Path) -> Results | None:
+    """The results with the latest date that hold steps on a GPU by precision, if there are any."""
+    found = [results for results in _all(folder) if results.group("gpu")]
+    return max(found, key=lambda results: results.date, default=None)
+
+
+def _all(folder: Path) -> Iterator[Results]:
+    for path in sorted(folder.glob("*.json")):
+        with contextlib.suppress(ValueError):
+            yield Results.load(path)
 
 
 def _contest(contest: dict[str, Any]) -> str:

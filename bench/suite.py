@@ -42,6 +42,8 @@ class Group:
         peers: whether the libraries that are there only to be compared with take part.
         floors: whether the bare products and copies do.
         rounds: how many times as many rounds as usual a quick run gives it.
+        only: the libraries that may take part; all where none is named.
+        large: whether its cases would not lie in memory together.
     """
 
     title: str
@@ -49,6 +51,8 @@ class Group:
     peers: bool = False
     floors: bool = False
     rounds: int = 1
+    only: tuple[str, ...] = ()
+    large: bool = False
 
 
 #: What takes longer than a quick run has time for.
@@ -100,6 +104,25 @@ def _streaming(full: bool) -> Cases:
     }
 
 
+def _peaks(full: bool) -> Cases:
+    side = 8192 if full else 4096
+    return {precision: Product(side, side, side, precision) for precision in PRECISIONS}
+
+
+def _gpu(full: bool) -> Cases:
+    networks = {
+        f"{name}-{batch}-{precision}": Training(sizes, batch, batches, None, precision, rate)
+        for name, (sizes, rate) in GPU_NETWORKS.items()
+        for batch, batches in ((256, 64), (4096, 8), (65536, 2))
+        for precision in PRECISIONS
+    }
+    stacks = {
+        f"{members}x-small": Training((64, 100, 10), 200, 6, members)
+        for members in ((64, 1024, 8192) if full else (64, 1024))
+    }
+    return networks | stacks
+
+
 def _widths(full: bool) -> Cases:
     widths = (16, 32, 64, 128, 256, 512, 1024, 2048) if full else (16, 64, 256, 1024)
     return {f"{w}": Training((64, w, w, 10), 256, 4 if w > 512 else 16) for w in widths}
@@ -133,6 +156,17 @@ def _memory(full: bool) -> Cases:
     return {name: Memory(STEPS[name]) for name in names}
 
 
+#: What the products of a step on a GPU multiply in.
+PRECISIONS = ("float32", "tf32", "bfloat16")
+#: The networks that libraries are compared on by precision, and their learning rates: with a larger
+#: one the wide network's first steps turn on the signs of gradients that rounding decides.
+GPU_NETWORKS = {
+    "medium": ((784, 512, 256, 10), 1e-3),
+    "wide": ((1024, 4096, 4096, 4096, 1000), 1e-5),
+}
+#: Our ratios on a GPU: to the best of the others and to PyTorch's calls one by one at least, and
+#: of the least time that the measured ceilings allow.
+GPU_TARGETS = {256: {"best": 1.0, "pytorch_gpu": 5.0}, 65536: {"best": 1.0, "roof": 0.85}}
 #: The networks and batches that every library is compared on.
 STEPS = {
     "tiny": Training((4, 3, 2, 2), 32, 200),
@@ -166,6 +200,23 @@ GROUPS = {
     "widths": Group("one training step by width", _widths),
     "stacks": Group("one training step by members of a stack", _stacks, peers=True),
     "streaming": Group("one training step with rows of the host", _streaming),
+    "peaks": Group(
+        "the fastest products of a GPU", _peaks, peers=True, only=("gpu", "pytorch_gpu")
+    ),
+    "gpu": Group(
+        "one training step on a GPU by precision",
+        _gpu,
+        peers=True,
+        large=True,
+        only=(
+            "gpu",
+            "jax_gpu",
+            "jax_gpu_jit",
+            "pytorch_gpu",
+            "pytorch_gpu_captured",
+            "pytorch_gpu_compiled",
+        ),
+    ),
     "fits": Group("a whole fit to an accuracy", _fits, peers=True),
     "prediction": Group(
         "latency of a prediction by rows, from host memory to host memory", _prediction, peers=True
@@ -229,28 +280,38 @@ def contests(settings: Settings) -> list[Contest]:
         wanted.add("ceilings")
     if settings.busy and "steps" in wanted:
         wanted.add("threads")
+    if "gpu" in wanted:
+        wanted |= {"ceilings", "peaks"}
     names = [name for name in GROUPS if name in wanted]
     return [
         Contest(
             group,
             name,
             case,
-            TARGETS.get(name, {}) if group == "steps" else {},
+            _targets(group, name, case),
             GROUPS[group].peers,
             GROUPS[group].floors,
+            GROUPS[group].only,
         )
         for group in names
         for name, case in GROUPS[group].contests(settings.full).items()
-        if settings.full or settings.peers or case.flops < _MANY_FLOPS
+        if settings.full or settings.peers or GROUPS[group].only or case.flops < _MANY_FLOPS
     ]
+
+
+def _targets(group: str, name: str, case: Case | FreshCase) -> dict[str, float]:
+    if group == "gpu" and isinstance(case, Training):
+        return GPU_TARGETS.get(case.batch, {"best": 1.0})
+    return TARGETS.get(name, {}) if group == "steps" else {}
 
 
 class Run:
     """A run of the suite.
 
     A quick one has all cases ready and goes through the whole suite once a round, so that a
-    figure's rounds see all that the machine went through meanwhile; a full one, whose cases would
-    not fit into memory together, holds one contest after the other.
+    figure's rounds see all that the machine went through meanwhile. A full one, whose cases would
+    not fit into memory together, holds one contest after the other, as does a quick one with large
+    cases.
 
     Attributes:
         length: how many times `run` tells what it does.
@@ -267,14 +328,27 @@ class Run:
         self.facts: dict[str, dict[str, Any]] = {}
         self.left_out: dict[str, str] = {}
 
-    def run(self, tell: Callable[[str, int], None]) -> Results:
-        """Hold all contests; ``tell`` hears at each step what it is and how many are done."""
+    def run(
+        self,
+        tell: Callable[[str, int], None],
+        keep: Callable[[Results], None] = lambda results: None,
+    ) -> Results:
+        """Hold all contests.
+
+        Args:
+            tell: hears at each step what it is and how many are done.
+            keep: is given what has been measured so far, again and again, so that a run that is
+                killed leaves it.
+        """
         done = itertools.count()
-        together = [[c] for c in self.contests] if self.settings.full else [self.contests]
+        alone = [c for c in self.contests if self.settings.full or GROUPS[c.group].large]
+        rest = [c for c in self.contests if c not in alone]
+        together = [rest] * bool(rest) + [[c] for c in alone]
         for _ in range(self.settings.sittings):
             with self.processes() as processes:
                 for contests in together:
                     self.sit(contests, processes, lambda what: tell(what, next(done)))
+                    keep(self.results())
         return self.results()
 
     def sit(

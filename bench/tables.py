@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from operator import add
 
-from .ceilings import ceilings
+from .ceilings import ceilings, least
 from .libraries import LIBRARIES, device_of, title_of
 from .results import Measured, Results
 from .statistics import Spread
@@ -41,7 +41,7 @@ def tables(results: Results) -> Iterator[tuple[str, Table]]:
     for name, group in GROUPS.items():
         contests = results.group(name)
         if contests:
-            yield _sentence(group.title), _TABLES.get(name, _times)(results, contests)
+            yield sentence(group.title), _TABLES.get(name, _times)(results, contests)
         if name == "steps":
             yield from _beside_others(results)
 
@@ -75,6 +75,39 @@ def steps(results: Results, device: str = "cpu") -> Table:
         for contest in contests
     ]
     return [[*head, *(_AGAINST[f] for f in others)], *rows]
+
+
+def on_gpu(results: Results, contests: Sequence[Measured]) -> Table:
+    """Steps on a GPU by precision: ours, the others', our ratios, the share of the roofline."""
+    names = _names(contests)
+    eager = "pytorch_gpu"
+    head = ["layers, batch", *map(title_of, names), "times the best of them"]
+    rows = [[*head, f"times {title_of(eager)}", "of the roofline"]]
+    for contest in contests:
+        others = [name for name in contest.values if name != "gpu"]
+        best = min(others, key=contest.median, default=None)
+        rows.append([contest.title, *(_median(contest, name) for name in names)])
+        for rival, target in ((best, "best"), (eager if eager in others else None, eager)):
+            rows[-1].append(_times_faster(contest, rival, contest.targets.get(target)))
+        rows[-1].append(_of_the_roof(results, contest))
+    return rows
+
+
+def _times_faster(contest: Measured, rival: str | None, target: float | None) -> str:
+    if rival is None or "gpu" not in contest.values:
+        return NOTHING
+    ratio = contest.ratio(rival, "gpu")
+    return _spread(ratio, "" if target is None else _beside(ratio.median, target, "<≥"))
+
+
+def _of_the_roof(results: Results, contest: Measured) -> str:
+    bound = least(results, contest)
+    if bound is None or "gpu" not in contest.values:
+        return NOTHING
+    share, target = bound / contest.median("gpu"), contest.targets.get("roof")
+    return percent(share) + (
+        "" if target is None else f" {'<≥'[share >= target]} {percent(target)}"
+    )
 
 
 def shortfalls(results: Results) -> Table:
@@ -225,6 +258,8 @@ def _memory(results: Results, contests: Sequence[Measured]) -> Table:
 
 _TABLES: dict[str, Callable[[Results, Sequence[Measured]], Table]] = {
     "ceilings": _ceilings,
+    "peaks": _ceilings,
+    "gpu": on_gpu,
     "kernels": _kernels,
     "products": _products,
     "prediction": _prediction,
@@ -232,7 +267,12 @@ _TABLES: dict[str, Callable[[Results, Sequence[Measured]], Table]] = {
 }
 
 
-def _sentence(words: str) -> str:
+def sentence(words: str) -> str:
+    """With a capital.
+
+    >>> sentence("one training step")
+    'One training step'
+    """
     return words[0].upper() + words[1:]
 
 

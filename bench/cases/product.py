@@ -1,4 +1,4 @@
-"""A matrix product, ``(m, k) @ (k, n)`` in float32."""
+"""A matrix product, ``(m, k) @ (k, n)``."""
 
 from __future__ import annotations
 
@@ -6,22 +6,34 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .case import FLOAT, SEED, Case, figures
+from .case import FLOAT, SEED, TOLERANCES, Case, figures
 
 
 @dataclass(frozen=True)
 class Product(Case):
-    """One product; the figure is its time."""
+    """One product; the figure is its time.
+
+    Attributes:
+        m, k, n: rows, the sum's length, columns.
+        precision: what it multiplies in; the result is float32.
+    """
 
     kind = "product"
     m: int
     k: int
     n: int
+    precision: str = "float32"
 
     @property
     def title(self) -> str:
         """The shapes in words."""
-        return f"{self.m} × {self.k} by {self.k} × {self.n}"
+        narrow = "" if self.precision == "float32" else f", {self.precision}"
+        return f"{self.m} × {self.k} by {self.k} × {self.n}{narrow}"
+
+    @property
+    def tolerance(self) -> float:
+        """The largest difference from the reference's figures, relative to them."""
+        return TOLERANCES[self.precision]
 
     @property
     def flops(self) -> int:

@@ -1,18 +1,17 @@
-"""One training step of a classifier: ReLU between its layers, Adam, float32."""
+"""One training step of a classifier: ReLU between its layers, Adam."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import lru_cache
 from itertools import chain, pairwise, repeat
 
 import numpy as np
 
-from .case import FLOAT, SEED, Case
+from .case import FLOAT, SEED, TOLERANCES, Case
 
-#: What every library trains with; the other hyperparameters are Adam's usual ones.
-LEARNING_RATE = 1e-3
-#: How many steps are compared, on the first batches in their order.
-STEPS = 3
+#: A step of more operations than this takes the reference long.
+_MANY_FLOPS = 1e12
 
 
 @dataclass(frozen=True)
@@ -24,6 +23,8 @@ class Training(Case):
         batch: rows a step.
         batches: steps an epoch.
         members: how many networks the stack has, or ``None`` for a single one.
+        precision: what products multiply in; all else is float32.
+        rate: the learning rate; the other hyperparameters are Adam's usual ones.
     """
 
     kind = "training"
@@ -33,6 +34,8 @@ class Training(Case):
     batch: int
     batches: int
     members: int | None = None
+    precision: str = "float32"
+    rate: float = 1e-3
 
     @property
     def runs(self) -> int:
@@ -53,7 +56,18 @@ class Training(Case):
     def title(self) -> str:
         """The layers and the batch in words."""
         stack = "" if self.members is None else f"{self.members} × "
-        return f"{stack}{'-'.join(map(str, self.sizes))}, batch {self.batch}"
+        narrow = "" if self.precision == "float32" else f", {self.precision}"
+        return f"{stack}{'-'.join(map(str, self.sizes))}, batch {self.batch}{narrow}"
+
+    @property
+    def tolerance(self) -> float:
+        """The largest difference from the reference's figures, relative to them."""
+        return TOLERANCES[self.precision]
+
+    @property
+    def checked(self) -> int:
+        """How many steps are compared, on the first batches in their order."""
+        return 3 if self.flops < _MANY_FLOPS else 1
 
     @property
     def layers(self) -> list[tuple[int, int]]:
@@ -98,7 +112,7 @@ class Training(Case):
 
     def expected(self, floor: bool = False) -> np.ndarray:
         """Losses of the first steps, or with ``floor`` the norms of the bare products."""
-        return product_figures(self.problem()) if floor else training_figures(self.problem())
+        return _reference(replace(self, precision="float32"), floor)
 
     def problem(self) -> Problem:
         """Draw the data and the initial weights."""
@@ -128,6 +142,12 @@ class Problem:
     weights: list[np.ndarray]
 
 
+@lru_cache
+def _reference(case: Training, floor: bool) -> np.ndarray:
+    """In float64, whatever a library multiplies in."""
+    return product_figures(case.problem()) if floor else training_figures(case.problem())
+
+
 def he_weights(case: Training, rng: np.random.Generator) -> list[np.ndarray]:
     """He's initialization, normal with variance ``2 / fan_in``."""
     return [
@@ -144,7 +164,7 @@ def training_figures(problem: Problem) -> np.ndarray:
     theta = list(chain.from_iterable(zip(weights, biases)))
     m, v = ([np.zeros_like(p) for p in theta] for _ in range(2))
     losses = []
-    for step in range(STEPS):
+    for step in range(case.checked):
         rows = slice(step * case.batch, (step + 1) * case.batch)
         loss, gradients = _loss_and_gradients(theta, problem.x[rows], problem.labels[rows])
         losses.append(loss)
@@ -152,7 +172,7 @@ def training_figures(problem: Problem) -> np.ndarray:
             first += 0.1 * (g - first)
             second += 0.001 * (g * g - second)
             m_hat, v_hat = first / (1 - 0.9 ** (step + 1)), second / (1 - 0.999 ** (step + 1))
-            p -= LEARNING_RATE * m_hat / (np.sqrt(v_hat) + 1e-8)
+            p -= case.rate * m_hat / (np.sqrt(v_hat) + 1e-8)
     after, _ = _loss_and_gradients(theta, problem.x[: case.batch], problem.labels[: case.batch])
     return np.concatenate([np.atleast_1d(np.mean(losses, axis=0)), np.atleast_1d(after)])
 

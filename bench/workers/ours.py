@@ -11,11 +11,13 @@ from typing import Any
 import numpy as np
 
 import mlpcore as mc
+from mlpcore.backend.cuda import products
 
-from ..cases import Streaming
-from ..cases.training import LEARNING_RATE, Problem
+from ..cases import Product, Streaming
+from ..cases.training import Problem
 from .kernels import CopyTask, KernelTask, ProductTask
 from .network import Network
+from .peaks import PeakTask
 from .streaming import CopiesTask
 from .tasks import MakeNetwork, Task, TrainingTask, of_networks
 from .worker import Worker, main
@@ -34,7 +36,9 @@ class Ours(Network):
     def __init__(self, problem: Problem, backend: str):
         super().__init__(problem)
         case = problem.case
-        self.net = mc.MLP(case.sizes, members=case.members, backend=backend, seed=0)
+        self.net = mc.MLP(
+            case.sizes, members=case.members, backend=backend, precision=case.precision, seed=0
+        )
         self.start = [self.net.backend.asarray(w, "float32") for w in problem.weights]
         self.fits = 0
 
@@ -90,7 +94,7 @@ class Ours(Network):
         return self.net.fit(
             self.problem.x[:rows],
             self.problem.labels[:rows],
-            optimizer=mc.Adam(LEARNING_RATE),
+            optimizer=mc.Adam(self.problem.case.rate),
             batch_size=self.problem.case.batch,
             progress=False,
             stream=getattr(self.problem.case, "way", "resident") == "streamed",
@@ -103,6 +107,13 @@ def streaming(case: Streaming, make: MakeNetwork) -> Task:
     return CopiesTask(case) if case.way == "copies" else TrainingTask(case, make)
 
 
+def release() -> None:
+    """Give the memory of a GPU back to those that take turns with us."""
+    import cupy
+
+    cupy.get_default_memory_pool().free_all_blocks()
+
+
 if __name__ == "__main__":
     backend = sys.argv[1]
     make = partial(Ours, backend=backend)
@@ -110,4 +121,10 @@ if __name__ == "__main__":
         task.kind: partial(task, backend=backend) for task in (KernelTask, ProductTask, CopyTask)
     }
     tasks[Streaming.kind] = partial(streaming, make=make)
-    main(Worker(("numpy", "scipy", "cupy-cuda12x", "cupy-cuda13x"), tasks))
+    packages = ("numpy", "scipy", "cupy-cuda12x", "cupy-cuda13x")
+    if backend != "gpu":
+        main(Worker(packages, tasks))
+    else:
+        if products.available():
+            tasks[Product.kind] = PeakTask
+        main(Worker(packages, tasks, release))

@@ -14,7 +14,6 @@ from mlpcore.functions.affine import affine, affine_input_gradient, affine_weigh
 from mlpcore.functions.updates import adam
 
 from ..cases import Training
-from ..cases.training import LEARNING_RATE
 from .tasks import Task, timed
 from .worker import Worker, main
 
@@ -90,7 +89,7 @@ class PartsTask(Task):
                 None,
                 None,
                 *moments,
-                learning_rate=LEARNING_RATE,
+                learning_rate=self.case.rate,
                 step=1,
                 out=(theta, *moments),
             )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from sklearn.neural_network import MLPClassifier
 
-from ..cases.training import LEARNING_RATE, mean_cross_entropy
+from ..cases.training import mean_cross_entropy
 from .network import Network
 from .tasks import of_networks
 from .worker import Worker, main
@@ -30,7 +30,7 @@ class ScikitLearn(Network):
         settings = {
             "hidden_layer_sizes": case.sizes[1:-1],
             "batch_size": case.batch,
-            "learning_rate_init": LEARNING_RATE,
+            "learning_rate_init": case.rate,
             "alpha": 0.0,
             "random_state": 0,
         }

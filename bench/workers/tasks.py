@@ -12,7 +12,7 @@ import numpy as np
 from ..cases import Fit, Prediction, Training
 from ..cases.case import figures
 from ..cases.fit import MOST_EPOCHS
-from ..cases.training import STEPS, Problem, mean_cross_entropy, probabilities
+from ..cases.training import Problem, mean_cross_entropy, probabilities
 from .network import Network
 
 MakeNetwork = Callable[[Problem], Network]
@@ -52,7 +52,7 @@ class TrainingTask(Task):
 
     def check(self) -> Iterable[float]:
         self.network.restart()
-        mean = self.network.ordered(STEPS * self.case.batch)
+        mean = self.network.ordered(self.case.checked * self.case.batch)
         batch = slice(self.case.batch)
         after = mean_cross_entropy(
             self.network.predict(self.problem.x[batch]), self.problem.labels[batch]

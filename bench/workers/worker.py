@@ -10,12 +10,13 @@ number, and is kept until ``release``.
 from __future__ import annotations
 
 import contextlib
+import gc
 import importlib.metadata
 import json
 import os
 import sys
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, TextIO
 
 from ..cases import KINDS, Case
@@ -34,10 +35,16 @@ class Worker:
     Args:
         packages: whose versions are told.
         tasks: by the kind of case.
+        release: gives back the memory of what is no longer ready.
     """
 
-    def __init__(self, packages: Iterable[str], tasks: Mapping[str, MakeTask]):
-        self.packages, self.tasks = packages, tasks
+    def __init__(
+        self,
+        packages: Iterable[str],
+        tasks: Mapping[str, MakeTask],
+        release: Callable[[], Any] = lambda: None,
+    ):
+        self.packages, self.tasks, self.release = packages, tasks, release
         self.ready: dict[int, Task] = {}
 
     def answer(self, command: dict[str, Any]) -> dict[str, Any]:
@@ -53,6 +60,8 @@ class Worker:
                 return {"first": time.perf_counter() - start}
             case "release":
                 self.ready.clear()
+                gc.collect()
+                self.release()
                 return {}
             case "memory":
                 self.ready.clear()

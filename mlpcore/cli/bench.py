@@ -52,11 +52,10 @@ def bench(
     suite, machine = module("suite"), module("machine")
     with usage():
         run = suite.Run(suite.Settings(tuple(only or ()), full, peers, busy))
-    results = _run(run, console)
+    path = output / f"{machine.slug(machine.machine())}.json"
+    results = _run(run, console, path)
     for title, table in module("tables").tables(results):
         module("show").show(console, table, title)
-    path = output / f"{machine.slug(results.machine)}.json"
-    results.save(path)
     report = module("report").write(results, path.with_suffix(""))
     say_where(console, results=path, report=report)
     faults = [fault for contest in results.contests for fault in contest.faults.values()]
@@ -71,7 +70,8 @@ def module(name: str) -> Any:
     return importlib.import_module(f"mlpcore.bench.{name}" if inside else f"bench.{name}")
 
 
-def _run(run: Any, console: Console) -> Any:
+def _run(run: Any, console: Console, path: Path) -> Any:
+    """All results; those so far are in the file throughout."""
     screen = Console(stderr=True)
     with module("show").bar(screen) as progress:
         task = progress.add_task("", total=run.length)
@@ -82,7 +82,8 @@ def _run(run: Any, console: Console) -> Any:
             elif done % -(-run.length // LINES) == 0:
                 print(f"{done + 1}/{run.length} {what}", file=sys.stderr, flush=True)
 
-        results = run.run(tell)
+        results = run.run(tell, keep=lambda results: results.save(path))
+    results.save(path)
     for name, reason in run.left_out.items():
         console.print(Text(f"{name} was left out: {reason}", style="yellow"), soft_wrap=True)
     return results

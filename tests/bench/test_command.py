@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -80,6 +81,42 @@ def test_training_steps_have_more_rounds_of_a_quick_run(monkeypatch: pytest.Monk
         assert (rounds["stacks"], rounds["steps"]) == (usual, more)
 
 
+def test_large_cases_are_held_one_by_one(fake: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And what has been measured is kept after each."""
+    monkeypatch.setattr(suite, "at_hand", lambda peers, full: [libraries.LIBRARIES["gpu"]])
+    for name in ("stacks", "gpu"):
+        tiny = {f"{name}-{i}": suite.STEPS["tiny"] for i in range(2)}
+        group = replace(suite.GROUPS[name], contests=lambda full, tiny=tiny: tiny)
+        monkeypatch.setitem(suite.GROUPS, name, group)
+    run = suite.Run(suite.Settings(only=("stacks", "gpu")))
+    run.contests = [c for c in run.contests if c.group in ("stacks", "gpu")]
+    monkeypatch.setattr(run, "processes", lambda: contextlib.nullcontext([fake("gpu", 1.0, [])]))
+    told: list[str] = []
+    kept: list[int] = []
+
+    def keep(results: Any) -> None:
+        kept.append(sum(len(c.values["gpu"]) for c in results.contests if "gpu" in c.values))
+
+    run.run(lambda what, done: told.append(what.split()[0]), keep)
+    one = ["validate", *3 * ["time"]]
+    assert told == 2 * [*2 * ["validate"], *6 * ["time"], *one, *one]
+    assert kept == [6, 9, 12, 18, 21, 24]
+
+
+def test_what_is_for_a_gpu_has_no_other_libraries() -> None:
+    known = list(libraries.LIBRARIES.values())
+    settings = suite.Settings(only=("gpu",), peers=True)
+    groups = {contest.group for contest in suite.contests(settings)}
+    assert groups == {"ceilings", "peaks", "gpu"}
+    for contest in suite.contests(settings):
+        if contest.group != "ceilings":
+            assert {library.device for library in contest.among(known)} == {"gpu"}
+    wide = [c for c in suite.contests(settings) if c.name == "wide-65536-tf32"]
+    assert wide[0].targets == {"best": 1.0, "roof": 0.85}
+    assert wide[0].case.checked == 1
+    assert len([c for c in suite.contests(settings) if c.group == "gpu"]) == 2 * 3 * 3 + 2
+
+
 def test_parts_of_a_step_need_the_compiled_kernels(monkeypatch: pytest.MonkeyPatch) -> None:
     parts = libraries.LIBRARIES["parts_update"]
     monkeypatch.setattr(libraries.kernels, "native", lambda: None)
@@ -93,7 +130,7 @@ def test_a_wrong_result_ends_in_an_error(
 ) -> None:
     del results.contests[1:]
     results.contests[0].faults["jax_jit"] = "jax_jit on this gave 2, expected 1"
-    monkeypatch.setattr(suite.Run, "run", lambda self, tell: results)
+    monkeypatch.setattr(suite.Run, "run", lambda self, tell, keep: results)
     result = run("--output", str(tmp_path))
     assert result.exit_code == 1
     assert "jax_jit on this gave 2, expected 1" in result.output

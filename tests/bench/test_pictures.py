@@ -89,7 +89,7 @@ def test_the_report_stands_alone(results: Any, tmp_path: Path) -> None:
 
 def test_tables(results: Any, results_of_gpu: Any) -> None:
     found, of_gpu = dict(tables.tables(results)), dict(tables.tables(results_of_gpu))
-    groups = set(module("suite").GROUPS) - {"streaming"}  # which takes a GPU
+    groups = set(module("suite").GROUPS) - {"streaming", "peaks", "gpu"}  # which take a GPU
     assert len(found) == len(groups) + 2
     for table in (*found.values(), *of_gpu.values()):
         assert len({len(row) for row in table}) == 1
@@ -128,6 +128,29 @@ def test_steps_beside_their_targets(results: Any) -> None:
     assert "|---|--:|" in tables.markdown([head, tiny])
 
 
+def test_steps_on_a_gpu(results_of_gpu: Any) -> None:
+    contest = next(c for c in results_of_gpu.group("gpu") if c.name == "medium-65536-tf32")
+    peak = next(c for c in results_of_gpu.group("peaks") if c.name == "tf32")
+    peak.values = {"gpu": [2.0] * 5, "pytorch_gpu": [1.0] * 5}
+    bound = contest.flops / peak.flops
+    contest.values = {
+        "gpu": [2 * bound] * 5,
+        "jax_gpu": [3 * bound] * 5,
+        "pytorch_gpu": [5 * bound] * 5,
+    }
+    head, *rows = dict(tables.tables(results_of_gpu))["One training step on a GPU by precision"]
+    row = next(dict(zip(head, row)) for row in rows if row[0] == contest.title)
+    assert contest.title == "784-512-256-10, batch 65536, tf32"
+    assert row["times the best of them"] == "1.5 ≥ 1\n1.5 to 1.5"
+    assert row["times PyTorch, GPU"] == "2.5\n2.5 to 2.5"
+    assert row["of the roofline"] == "50 % < 85 %"
+    alone = next(dict(zip(head, row)) for row in rows if row[0].endswith("batch 256, bfloat16"))
+    assert alone["times PyTorch, GPU"] == alone["JAX scan, GPU"] == "-"
+    assert alone["of the roofline"].endswith(" %")
+    del results_of_gpu.contests[: results_of_gpu.contests.index(contest)]
+    assert "-" in tables.on_gpu(results_of_gpu, [contest])[1][-1]
+
+
 def test_what_a_missed_target_allows(results: Any) -> None:
     assert len(tables.shortfalls(results)) == 1
     tiny = results.group("steps")[0]
@@ -160,7 +183,8 @@ def test_ceilings(results: Any, results_of_gpu: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["readme", "machine", "words", "compare", "ceilings", "statistics"]
+    "name",
+    ["readme", "machine", "words", "compare", "ceilings", "statistics", "tables", "workers.peaks"],
 )
 def test_examples(name: str) -> None:
     import doctest

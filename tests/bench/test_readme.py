@@ -17,6 +17,21 @@ def test_the_readme_shows_the_newest_results(checkout: Path) -> None:
     readme.main([*options, "--results", str(checkout / "bench" / "results")])
 
 
+def test_section_of_a_gpu(results: Any, results_of_gpu: Any, tmp_path: Path) -> None:
+    text, folder = tmp_path / "README.md", tmp_path / "bench" / "results"
+    results.save(folder / "processor.json")
+    results_of_gpu.save(folder / "gpu.json")
+    marks = [f"<!-- {name} -->\nnothing yet\n<!-- end -->\n" for name in ("speed", "gpu")]
+    text.write_text("".join(marks), encoding="utf-8")
+    readme.main(["--readme", str(text), "--results", str(folder)])
+    speed, _, of_gpu = text.read_text(encoding="utf-8").partition("<!-- gpu -->")
+    assert "times JAX" in speed
+    assert "| 1024-4096-4096-4096-1000, batch 256, tf32 |" in of_gpu
+    assert "Some GPU, driver 580" in of_gpu
+    assert "The fastest by batch size" in of_gpu
+    assert "nothing yet" not in speed + of_gpu
+
+
 def test_section(results: Any, tmp_path: Path) -> None:
     text, folder = tmp_path / "README.md", tmp_path / "bench" / "results"
     results.save(folder / "new.json")

@@ -29,6 +29,10 @@ def test_files(results: Any, tmp_path: Path) -> None:
     (tmp_path / "deeper" / "other.json").write_text('{"rows": []}', encoding="utf-8")
     (tmp_path / "deeper" / "list.json").write_text("[]", encoding="utf-8")
     assert results_of.newest(path.parent).date == "2025"
+    results.machine["gpu"], results.date = {"name": "Some GPU"}, "2026"
+    results.save(tmp_path / "deeper" / "gpu.json")
+    assert results_of.newest(path.parent).date == "2025"
+    assert results_of.newest_of_gpu(path.parent) is None
     with pytest.raises(ValueError, match="expected mlpcore-bench-1"):
         results_of.Results.load(tmp_path / "deeper" / "other.json")
     with pytest.raises(FileNotFoundError, match="no results"):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import mlpcore as mc
 from mlpcore.backend import kernels
 from mlpcore.backend.dispatch import Primitive
 from mlpcore.cli.bench import module
@@ -111,6 +112,25 @@ def test_peers(package: str, name: str, make: str) -> None:
     held_to_the_reference(served, NETWORKS[1])
 
 
+@pytest.mark.parametrize("precision", ["tf32", "bfloat16"])
+@pytest.mark.parametrize(
+    ("package", "name", "make"), [("torch", "pytorch", "PyTorch"), ("jax", "jax", "Jax")]
+)
+def test_peers_by_precision(package: str, name: str, make: str, precision: str) -> None:
+    pytest.importorskip(package)
+    make = getattr(module(f"workers.{name}"), make)
+    network = partial(make, scan=True) if package == "jax" else make
+    case = cases.Training((784, 512, 256, 10), 64, 3, precision=precision)
+    served = worker.Worker((package,), tasks.of_networks(network))
+    held_to_the_reference(served, case)
+    assert case.title == f"784-512-256-10, batch 64, {precision}"
+    (narrow,) = served.ready.values()
+    exact = tasks.TrainingTask(replace(case, precision="float32"), network)
+    exact.prepare()
+    same = list(narrow.check()) == list(exact.check())
+    assert same == (precision == "tf32")  # which a CPU has not
+
+
 def test_commands() -> None:
     facts, unprepared, memory, refused = asked(
         ours(),
@@ -132,12 +152,15 @@ def test_cases_stay_ready_until_they_are_released() -> None:
         for number, case in enumerate(PRIMITIVES[-2:])
     ]
     checks = [{"do": "check", "task": number} for number in range(2)]
+    served, given_back = ours(), []
+    served.release = lambda: given_back.append("memory")
     *_, product, copy, released, refused = asked(
-        ours(), *commands, *checks, {"do": "release"}, checks[0]
+        served, *commands, *checks, {"do": "release"}, checks[0]
     )
     for case, check in zip(PRIMITIVES[-2:], (product, copy)):
         case.validate("it", check["figures"], case.expected(False))
     assert released == {}
+    assert given_back == ["memory"]
     assert "expected prepare before it" in refused["error"]
 
 
@@ -161,7 +184,7 @@ def test_a_broken_function_is_not_timed(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 def test_a_broken_optimizer_is_not_timed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module("workers.ours"), "LEARNING_RATE", 0.1)
+    monkeypatch.setattr(mc, "Adam", lambda rate: mc.SGD(rate))
     with pytest.raises(cases.WrongResultError, match="it on"):
         held_to_the_reference(ours(), NETWORKS[0])
 

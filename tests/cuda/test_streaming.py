@@ -5,7 +5,6 @@ from __future__ import annotations
 import shutil
 import types
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +16,6 @@ import streams
 from mlpcore import training
 from mlpcore.backend.cuda import plan
 from mlpcore.backend.devices import HOST
-from mlpcore.cli.bench import module
 from mlpcore.training import trainer
 from mlpcore.training.data import prepare
 from training_cases import FEATURES, LABELS, MEMBERS, OUTPUTS, ROWS, VALUES, WEIGHTS, X
@@ -186,15 +184,3 @@ def test_nothing_to_stream_is_refused(standing_in: Any) -> None:
         net.fit(standing_in.array(X, np.float32), LABELS, stream=True)
     with pytest.raises(ValueError, match=r"got stream=True with X that is on cpu already"):
         mc.MLP([FEATURES, 6, OUTPUTS]).fit(X, LABELS, stream=True)
-
-
-@pytest.mark.parametrize("way", ["resident", "streamed", "copies"])
-def test_rows_of_the_host(on_the_shim: Any, way: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The benchmark's task: training as the reference's, or the copies of it alone."""
-    ours = module("workers.ours")
-    case = module("cases").Streaming((FEATURES, 8, OUTPUTS), 4, 5, way=way)
-    monkeypatch.setattr(module("workers.streaming"), "WINDOW_BYTES", 2 * 4 * FEATURES * 4)
-    task = ours.streaming(case, partial(ours.Ours, backend=on_the_shim.backend))
-    task.prepare()
-    case.validate("it", task.check(), case.expected())
-    assert task.round(2) > 0
