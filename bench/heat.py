@@ -61,16 +61,14 @@ class Heat:
 
     def round(self) -> None:
         """Time each library once more."""
-        answers = {w.library.name: self._answer(w) for w in self._workers}
-        for name, answer in answers.items():
+        for name, answer in self._answers():
             _add(self.measured.values, name, answer["seconds"], 5)
             if self.busy:
                 _add(self.measured.processors, name, answer["processors"], 3)
         if self.busy:
             with busy_process():
-                for worker in self._workers:
-                    name = worker.library.name
-                    _add(self.measured.busy, name, self._answer(worker)["seconds"], 5)
+                for name, answer in self._answers():
+                    _add(self.measured.busy, name, answer["seconds"], 5)
 
     def _is_right(self, worker: Worker) -> bool:
         """Whether a library makes the case ready and then has the reference's figures."""
@@ -84,11 +82,25 @@ class Heat:
             found = worker.ask(do="check", task=self._task)["figures"]
             case.validate(name, found, self._expected[floor])
         except (WorkerError, WrongResultError) as fault:
-            self.measured.faults[name] = str(fault)
-            self.measured.values.pop(name, None)
+            self._leave_out(name, fault)
             return False
         self.measured.first.setdefault(name, float(f"{answer['first']:.4g}"))
         return True
+
+    def _answers(self) -> Iterator[tuple[str, dict[str, Any]]]:
+        """Of all libraries in turn; one that fails is left out from then on."""
+        for worker in list(self._workers):
+            try:
+                yield worker.library.name, self._answer(worker)
+            except WorkerError as fault:
+                self._workers.remove(worker)
+                self._leave_out(worker.library.name, fault)
+
+    def _leave_out(self, name: str, fault: Exception) -> None:
+        """Its rounds go too, as they would stand beside others of the rest."""
+        self.measured.faults[name] = str(fault)
+        for rounds in (self.measured.values, self.measured.busy, self.measured.processors):
+            rounds.pop(name, None)
 
     def _answer(self, worker: Worker) -> dict[str, Any]:
         """To a round of as many runs as a first one, of a single run, showed to be enough."""

@@ -369,7 +369,8 @@ class Run:
                     tell(f"time {contest.words}")
                     heat.round()
         for process in processes:
-            process.ask(do="release")
+            with contextlib.suppress(WorkerError):  # one that failed may be gone
+                process.ask(do="release")
 
     def _heat(self, contest: Contest) -> Heat | FreshHeat:
         measured = self.measured[contest.group, contest.name]

@@ -113,7 +113,8 @@ class MLP(Network):
             callbacks: each called with an `mlpcore.Epoch`; ``True`` ends the training.
             progress: a bar always, never, or with ``"auto"`` where somebody watches.
             checkpoint: a directory for the run, or an `mlpcore.Checkpoint`. The same call goes
-                on where a run was cut off, in the same bits; one that has ended returns at once.
+                on where a run was cut off, in the same bits (on a GPU within rounding); one that
+                has ended returns at once.
             state: a `mlpcore.training.State` to go on from, in place of an optimizer; ``epochs``
                 more are trained, and the state is where they end.
             stream: of a GPU, leave X in the host's memory, or in the file that it is mapped from,

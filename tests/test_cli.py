@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -191,6 +192,7 @@ def test_info_tells_why_there_is_no_gpu(monkeypatch: pytest.MonkeyPatch) -> None
         return SimpleNamespace(description="ready")
 
     monkeypatch.setattr(backends, "backend", no_gpu)
+    monkeypatch.setitem(sys.modules, "cupy", None)
     assert backends.at_hand() == ["cpu"]
     output = run("info")
     assert "the reason why" in output
@@ -204,6 +206,9 @@ def test_every_gpu_is_listed(monkeypatch: pytest.MonkeyPatch) -> None:
         return SimpleNamespace(description="a device")
 
     monkeypatch.setattr(backends, "backend", two_gpus)
+    runtime = SimpleNamespace(getDeviceCount=lambda: 2)
+    cupy = SimpleNamespace(cuda=SimpleNamespace(runtime=runtime))
+    monkeypatch.setitem(sys.modules, "cupy", cupy)
     assert backends.at_hand() == ["cpu", "gpu:0", "gpu:1"]
     assert backends.why_no_gpu() == ""
     output = run("info")

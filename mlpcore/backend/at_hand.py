@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import itertools
-
 from mlpcore.backend import kernels
-from mlpcore.backend.devices import backend
+from mlpcore.backend.devices import backend, gpu_count
 
 
 def at_hand() -> list[str]:
-    """The names of the backends that can compute here, the CPU first."""
-    return ["cpu", *itertools.takewhile(_works, map("gpu:{}".format, itertools.count()))]
+    """The names of the backends that can compute here, the CPU first; no GPU becomes current."""
+    try:
+        import cupy
+    except ImportError:
+        return ["cpu"]
+    return ["cpu", *(f"gpu:{number}" for number in range(gpu_count(cupy)))]
 
 
 def why_no_gpu() -> str:
@@ -31,11 +33,3 @@ def kernels_of(name: str) -> str:
     """The kernels that a backend computes with, in a word or two."""
     on_gpu = "array bodies" if kernels.switched_off() else "fused, CUDA"
     return kernels.status()["kernels"] if name == "cpu" else on_gpu
-
-
-def _works(name: str) -> bool:
-    try:
-        backend(name)
-    except RuntimeError:
-        return False
-    return True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import math
 from dataclasses import dataclass, replace
@@ -50,6 +51,10 @@ class Backend:
         """
         if self._on_gpu and isinstance(values, np.ndarray) and values.nbytes >= LARGE:
             self._check_memory(values.size * np.dtype(dtype).itemsize)
+            # CuPy's own way takes pinned memory of the same size, and keeps it.
+            array = self.empty(values.shape, dtype)
+            array.set(np.ascontiguousarray(values, dtype))
+            return array
         array = self.xp.asarray(values, dtype=getattr(self.xp, dtype), device=self.device)
         if self.xp is np and not array.flags.aligned:
             # Memory that came over a network or out of a file; kernels take no such address.
@@ -80,11 +85,13 @@ class Backend:
         """Zeros that start on a cache line."""
         if self.xp is np:
             return aligned_zeros(shape, np.dtype(dtype))
-        return self.xp.zeros(shape, dtype=getattr(self.xp, dtype), device=self.device)
+        with self._here():
+            return self.xp.zeros(shape, dtype=getattr(self.xp, dtype), device=self.device)
 
     def empty(self, shape: tuple[int, ...], dtype: str) -> Array:
         """An array whose numbers are still to be written."""
-        return self.xp.empty(shape, dtype=getattr(self.xp, dtype), device=self.device)
+        with self._here():
+            return self.xp.empty(shape, dtype=getattr(self.xp, dtype), device=self.device)
 
     def to_numpy(self, array: Array) -> np.ndarray:
         """A copy, or a view, of ``array`` in the host's memory."""
@@ -104,7 +111,7 @@ class Backend:
         import cupy
 
         facts = cupy.cuda.runtime.getDeviceProperties(self.device.id)
-        steps = "steps as CUDA graphs" if self.records else "steps call by call"
+        steps = "steps as CUDA graphs" if self.records else f"steps call by call{_why()}"
         return (
             f"{facts['name'].decode()}, {facts['totalGlobalMem'] >> 20} MiB, compute capability "
             f"{facts['major']}.{facts['minor']}, {steps}"
@@ -169,6 +176,10 @@ class Backend:
     def _on_gpu(self) -> bool:
         return self.name.startswith("gpu:")
 
+    def _here(self) -> contextlib.AbstractContextManager[Any]:
+        """This GPU as the current one, where CuPy allocates."""
+        return self.device if self._on_gpu else contextlib.nullcontext()
+
     def _check_memory(self, needed: int) -> None:
         from mlpcore.backend.cuda.memory import check_memory
 
@@ -224,6 +235,13 @@ def _captures() -> bool:
     from mlpcore.backend.cuda import products
 
     return products.available() and not kernels.switched_off()
+
+
+def _why() -> str:
+    """What keeps steps from being captured, as far as it is a fault."""
+    from mlpcore.backend.cuda import products
+
+    return f" ({products.fault()})" if products.fault() else ""
 
 
 def _of_name(name: str, precision: str) -> Backend:

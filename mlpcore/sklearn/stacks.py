@@ -188,7 +188,8 @@ class _Watch:
         self._held_out_losses: list[np.ndarray] = []
         self._scores: list[np.ndarray] = []
         self._metric = first.estimator._metric
-        self._kept = [np.array(buffer) for buffer in state.buffers.values]
+        to_numpy = state.network.backend.to_numpy
+        self._kept = [np.array(to_numpy(buffer)) for buffer in state.buffers.values]
         if first.held_out is not None:
             self._held_out_reports = [
                 one.estimator._loss_report(one.held_out.examples)

@@ -20,9 +20,10 @@ class Checkpoint:
     """Keep a training run in a directory, so that it can go on where it was cut off.
 
     The same call of ``fit`` goes on from the newest checkpoint, and ends in the same bits as if it
-    had never been cut off. ``epochs``, ``callbacks`` and ``progress`` may differ; another network,
-    other data or other settings are refused. A run that has ended comes back as it ended, or goes
-    on where ``epochs`` ask for more. To begin anew, take another directory.
+    had never been cut off; on a GPU within rounding, since another process may find other products
+    the fastest. ``epochs``, ``callbacks`` and ``progress`` may differ; another network, other data
+    or other settings are refused. A run that has ended comes back as it ended, or goes on where
+    ``epochs`` ask for more. To begin anew, take another directory.
 
     Each checkpoint is a file that is there whole or not at all. Where the newest is damaged the one
     before is taken, with a warning. A disk that is full costs the checkpoint, with a warning, and

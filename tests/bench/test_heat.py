@@ -12,6 +12,7 @@ import scipy.stats
 from mlpcore.cli.bench import module
 
 cases, heat, results = module("cases"), module("heat"), module("results")
+libraries = module("libraries")
 suite, statistics = module("suite"), module("statistics")
 TINY = suite.STEPS["tiny"]
 
@@ -70,6 +71,23 @@ def test_a_wrong_result_has_no_time(fake: Any, name: str, factor: float) -> None
     assert f"{name} on 4-3-2-2, batch 32 gave" in found.faults[name]
     held([fake(name, 1e-6, log)], found)
     assert log == []
+
+
+def test_a_library_that_fails_later_has_no_time(fake: Any) -> None:
+    """As a process does that dies; the others go on."""
+
+    class Dying(fake):  # type: ignore[misc]
+        def ask(self, **command: Any) -> dict[str, Any]:
+            if command["do"] == "round" and len(self.log) > 4:
+                raise libraries.WorkerError("the worker cpu failed: it ended without an answer")
+            return dict(super().ask(**command))
+
+    log: list[str] = []
+    found = suite.empty(suite.contests(suite.Settings(only=("steps",), peers=True))[-1])
+    held([Dying("cpu", 1e-6, log), fake("products", 1e-6, log)], found, busy=True)
+    assert list(found.values) == list(found.busy) == list(found.processors) == ["products"]
+    assert len(found.values["products"]) == len(found.busy["products"]) == 3
+    assert "without an answer" in found.faults["cpu"]
 
 
 def test_a_wrong_number_of_figures_is_an_error() -> None:

@@ -239,9 +239,24 @@ def standing_in(monkeypatch: pytest.MonkeyPatch) -> Iterator[Cupy]:
     monkeypatch.setitem(sys.modules, "cupy.cuda", module.cuda)
     namespace = Namespace()
     monkeypatch.setitem(namespaces._namespaces, Array, namespace)
+    for name in ("array", "asarray", "ascontiguousarray"):
+        monkeypatch.setattr(np, name, _refusing(getattr(np, name)))
     _forget()
     yield Cupy(module, launched, Backend("gpu:0", namespace, Device()), blas)
     _forget()
+
+
+def _refusing(convert: Callable[..., Any]) -> Callable[..., Any]:
+    """A function of NumPy that, called by the library, takes no array of the device."""
+
+    def refuse(values: Any, *arguments: Any, **settings: Any) -> Any:
+        caller = sys._getframe(1).f_globals["__name__"]
+        parts = values if isinstance(values, (list, tuple)) else [values]
+        if caller.startswith("mlpcore.") and any(isinstance(part, Array) for part in parts):
+            raise TypeError("Implicit conversion to a NumPy array is not allowed.")
+        return convert(values, *arguments, **settings)
+
+    return refuse
 
 
 def allocate(shape: Any, dtype: Any) -> Array:
@@ -280,7 +295,13 @@ def _forget() -> None:
     streams.forget()
     products._chosen.clear()
     epilogues._fastest.clear()
-    for cached in (cuda._kernel, cuda._module, cuda._processors, products._handle):
+    for cached in (
+        cuda._kernel,
+        cuda._module,
+        cuda._processors,
+        products._handle,
+        products.fault,
+    ):
         cached.cache_clear()
 
 

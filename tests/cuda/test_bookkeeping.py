@@ -219,3 +219,23 @@ def test_losses_and_updates_have_signatures() -> None:
             assert {loss.name, loss.gradient.name, loss.value_and_gradient.name} <= set(SIGNATURES)
     rules = (getattr(updates, name) for name in updates.__all__)
     assert {r.name for r in rules if isinstance(r, updates.UpdateRule)} <= set(SIGNATURES)
+
+
+def test_memory_is_that_of_the_backend_s_device(
+    standing_in: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whichever GPU is the current one."""
+    backend, current = standing_in.backend, []
+    monkeypatch.setattr(type(backend.device), "__enter__", lambda self: current.append(self.id))
+    backend.zeros((2, 3), "float32")
+    backend.empty((2, 3), "float32")
+    assert current == [0, 0]
+
+
+def test_large_arrays_are_copied_without_pinned_memory(
+    standing_in: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    backend = standing_in.backend
+    monkeypatch.setattr(type(backend.xp), "asarray", None)
+    x = np.arange(1 << 18, dtype=np.float64).reshape(512, -1).T
+    np.testing.assert_array_equal(backend.asarray(x, "float32").get(), x)

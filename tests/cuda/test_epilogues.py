@@ -75,6 +75,26 @@ def test_every_way_trains_as_the_cpu_does(
     assert ran(on_the_shim) == expected
 
 
+@either
+@pytest.mark.usefixtures("faster")
+def test_a_trial_of_large_matrices_repeats_its_numbers(
+    on_the_shim: Any, members: int | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And compares some of the results: enough to tell a way that computes something else."""
+    monkeypatch.setattr(epilogues, "DRAWN", 7)
+    on_the_shim.blas.missing.clear()
+    on_the_shim.blas.wrong.add("DRELU_BGRAD")
+    assert_equal_steps(*twins(on_the_shim, activation="relu", members=members))
+    before = len(on_the_shim.blas.epilogues)
+    assert_equal_steps(*twins(on_the_shim, activation="relu", members=members))
+    assert set(on_the_shim.blas.epilogues[before:]) == {"DEFAULT", "BIAS", "RELU_BIAS"}
+    matrix = on_the_shim.xp.empty((4, 10), dtype="float64")
+    epilogues._fill(matrix, "auto")
+    flat = matrix.get().ravel()
+    np.testing.assert_array_equal(flat, np.resize(flat[:7], 40))
+    np.testing.assert_array_equal(epilogues._sample(matrix), flat[::5])
+
+
 @pytest.mark.usefixtures("faster")
 @pytest.mark.parametrize("activation", ["relu", GELU])
 def test_the_fastest_way_is_taken(on_the_shim: Any, activation: str) -> None:

@@ -369,3 +369,9 @@ def test_float16_of_extremes(cupy: Any) -> None:
     )
     with np.errstate(over="ignore"):
         np.testing.assert_array_equal(copy.get(), small.astype(np.float16))
+
+
+def test_members_that_lie_backwards(cupy: Any) -> None:
+    x = np.random.default_rng(0).normal(size=(3, 4, 5))
+    y = activations.relu(cupy.array(x)[::-1])
+    np.testing.assert_array_equal(y.get(), np.maximum(x[::-1], 0))

@@ -25,6 +25,9 @@ from training_cases import FEATURES, LABELS, MEMBERS, OUTPUTS, ROWS, X
 SIZES = [FEATURES, 6, 5, OUTPUTS]
 CAST = ("bfloat16", "float16")
 NARROW = ("tf32", *CAST)
+#: Results that are as in float32 would tell that nothing is narrowed; but a device may multiply
+#: small matrices in float32 though it is allowed TensorFloat-32.
+LEAST_APART = {"tf32": 0.0, "bfloat16": 1e-5, "float16": 1e-5}
 
 
 def nets(cupy: Any, precision: str, **arguments: Any) -> tuple[mc.MLP, mc.MLP]:
@@ -164,7 +167,7 @@ def test_training_is_near_that_in_float32(cupy: Any, precision: str, members: in
     histories = fit(net, True), fit(reference, False)
     np.testing.assert_allclose(histories[0].loss, histories[1].loss, rtol=2e-2)
     apart = np.abs(net.parameters.get() - reference.parameters)
-    assert 1e-5 < np.max(apart) < 0.02
+    assert LEAST_APART[precision] <= np.max(apart) < 0.02
     again, _ = nets(cupy, precision, members=members, dropout=0.2, normalization="layer")
     fit(again, True)
     assert again.parameters.get().tobytes() == net.parameters.get().tobytes()
@@ -177,7 +180,7 @@ def test_predictions_are_near_those_in_float32(
 ) -> None:
     net, reference = nets(cupy, precision, members=members)
     apart = np.abs(net.predict(X) - reference.predict(X))
-    assert 1e-5 < np.max(apart) < 0.02
+    assert LEAST_APART[precision] <= np.max(apart) < 0.02
 
 
 @pytest.mark.parametrize("precision", CAST)

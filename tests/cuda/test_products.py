@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -31,8 +32,11 @@ def test_every_kind_of_product(
         for size in [(n, fan_in), (n, fan_out), (fan_in, fan_out)]
     )
     bias = rng.normal(size=(*members, fan_out)).astype(dtype)
+    room = np.zeros((*members, -(-fan_out // 16) * 16), dtype)  # as parameters have it
+    room[..., :fan_out] = bias
     tolerance = {"rtol": 1e-5, "atol": 1e-5} if dtype == "float32" else {"rtol": 1e-12}
-    X, DZ, W, B = map(cupy.array, (x, dz, weight, bias))
+    X, DZ, W, B = map(cupy.array, (x, dz, weight, room))
+    B = B[..., :fan_out]
     z, dx, dw = (cupy.array(np.full_like(a, 77)) for a in (dz, x, weight))
     multiply(cupy, X, W, z)
     np.testing.assert_allclose(z.get(), x @ weight, **tolerance)
@@ -140,6 +144,41 @@ def test_the_stand_in_has_the_numbers_of_the_binding() -> None:
     for name in ("create", "matmul", "matmul_algo_get_heuristic", *vars(own)):
         if not name.startswith("_"):
             assert hasattr(blas, name)
+
+
+@pytest.mark.parametrize("bias", [np.s_[1:7], np.s_[:, 1:7]], ids=["start", "members"])
+def test_biases_off_their_alignment_are_added_behind(standing_in: Any, bias: Any) -> None:
+    """A fault of the device is the last thing that it does."""
+    members = () if isinstance(bias, slice) else (3,)
+    room = standing_in.xp.empty((*members, 15), dtype="float32")
+    arrays = [
+        standing_in.array(np.ones((*members, *s), np.float32)) for s in [(5, 4), (4, 6), (5, 6)]
+    ]
+    with pytest.raises(NotImplementedError, match="biases whose members start on 16 bytes"):
+        multiply(standing_in, *arrays, room[bias])
+
+
+def test_an_algorithm_that_is_alone_is_tried_too(standing_in: Any) -> None:
+    standing_in.blas.missing.clear()
+    standing_in.blas.refused.add("BIAS")
+    x, weight, z, bias = (standing_in.array(np.ones(s)) for s in [(5, 4), (4, 6), (5, 6), (6,)])
+    with pytest.raises(NotImplementedError, match="no algorithm"):
+        multiply(standing_in, x, weight, z, bias)
+
+
+def test_a_library_that_cannot_be_loaded_is_told(
+    standing_in: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def missing() -> int:
+        raise RuntimeError("libcublasLt.so is not found")
+
+    assert products.available()
+    assert not products.fault()
+    monkeypatch.setattr(sys.modules["nvmath.bindings.cublasLt"], "get_version", missing)
+    products.fault.cache_clear()
+    assert not products.available()
+    assert not standing_in.backend.records
+    assert "libcublasLt.so is not found" in products.fault()
 
 
 def test_no_algorithm_is_said_so(standing_in: Any) -> None:

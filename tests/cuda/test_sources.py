@@ -30,6 +30,8 @@ class Nvrtc:
     """The compiler's C interface, as much of it as is needed."""
 
     def __init__(self, path: Path):
+        for builtins in path.parent.glob("libnvrtc-builtins.so*"):  # older ones do not find them
+            ctypes.CDLL(str(builtins), ctypes.RTLD_GLOBAL)
         self._library = ctypes.CDLL(str(path))
 
     def compile(self, source: str, *options: str, product: str = "CUBIN") -> bytes:

@@ -120,6 +120,7 @@ class CublasLt:
             Epilogue=enum.IntEnum("Epilogue", EPILOGUES),
             matmul_heuristic_result_dtype=RESULT,
             create=lambda: 77,
+            get_version=lambda: 130100,
             matmul_desc_create=lambda compute, scale: self._new(compute=compute, type=scale),
             matrix_layout_create=lambda kind, rows, columns, lead: self._new(
                 type=kind, shape=(rows, columns), lead=lead

@@ -107,7 +107,8 @@ class Call:
         clock, guarded = self.clock, self.signature.guarded
         words += [0 if clock is None else _address(clock.step)]
         words += [0 if clock is None or not guarded else _address(clock.live)]
-        return np.array(words, dtype=np.uint64).view(f"V{8 * len(words)}")
+        whole = [word & _WORD for word in words]  # members may lie backwards
+        return np.array(whole, dtype=np.uint64).view(f"V{8 * len(words)}")
 
 
 def bind(

@@ -13,9 +13,9 @@ import numpy as np
 from mlpcore.backend import cuda
 from mlpcore.backend.cuda import epilogues
 from mlpcore.backend.cuda.binding import Clock, Refused, Stepped
-from mlpcore.backend.cuda.memory import ALIGNMENT, aligned, check_memory
+from mlpcore.backend.cuda.memory import aligned, check_memory
 from mlpcore.backend.cuda.precision import Recorded, narrowed
-from mlpcore.backend.cuda.products import WORKSPACE_BYTES, Product
+from mlpcore.backend.cuda.products import SPARE_BYTES, WORKSPACE_BYTES, Product
 from mlpcore.backend.cuda.signatures import SIGNATURES
 from mlpcore.backend.cuda.windows import RowsWindow, Window, pinned
 from mlpcore.backend.dispatch import Array, Primitive, results
@@ -277,7 +277,7 @@ class Plan:
     def _share_workspace(launches: list[Any], cupy: Any) -> None:
         """Give the products as much as they need, for they were chosen with room for any."""
         products = [launch for launch in launches if isinstance(launch, Product)]
-        needed = max([ALIGNMENT, *(product.needs for product in products)])
+        needed = aligned(SPARE_BYTES + max((product.needs for product in products), default=0))
         workspace = cupy.empty(needed, dtype="uint8")
         for product in products:
             product.workspace = workspace

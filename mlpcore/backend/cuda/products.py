@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import importlib.util
 import math
 import weakref
 from collections.abc import Hashable
@@ -19,6 +18,11 @@ from mlpcore.backend.dispatch import Array
 
 #: What NVIDIA recommends for Hopper, and more than any other needs.
 WORKSPACE_BYTES = 32 << 20
+#: An algorithm with an epilogue may need so many bytes more than it says.
+SPARE_BYTES = 16
+#: Biases, and members' distance in them, are multiples of so many bytes: algorithms may read them
+#: by vectors of that length, and there is no preference that tells them not to.
+BIAS_ALIGNMENT = 16
 #: Algorithms that are timed, best by the heuristic first.
 CANDIDATES = 8
 #: By the results' dtype or the precision: cudaDataType of the operands and of the result, and the
@@ -36,8 +40,18 @@ _chosen: dict[Hashable, tuple[Any, int]] = {}
 
 
 def available() -> bool:
-    """Whether the binding of cuBLASLt is installed."""
-    return importlib.util.find_spec("nvmath") is not None
+    """Whether cuBLASLt can be called."""
+    return not fault()
+
+
+@functools.cache
+def fault() -> str:
+    """Why cuBLASLt cannot be called; empty where it can."""
+    try:
+        _library()[0].get_version()
+    except (ImportError, OSError, RuntimeError) as reason:
+        return f"nvmath-python, or the library that it binds: {reason}"
+    return ""
 
 
 @dataclass(frozen=True)
@@ -154,6 +168,10 @@ class Product:
         stride = lead = 0
         if bias is not None:
             stride = bias.strides[0] // bias.dtype.itemsize if bias.ndim > 1 else 0
+            if (int(bias.data.ptr) | stride * bias.dtype.itemsize) % BIAS_ALIGNMENT:
+                raise NotImplementedError(
+                    f"cuBLASLt takes biases whose members start on {BIAS_ALIGNMENT} bytes"
+                )
             self._describe("BIAS_POINTER", int(bias.data.ptr))
             self._describe("BIAS_BATCH_STRIDE", stride)
         if beside is not None:
@@ -220,10 +238,11 @@ class Product:
         self._blas.matmul_desc_set_attribute(self._description, *setting)
 
     def _choose(self, alignments: list[int]) -> tuple[Any, int]:
-        """The fastest of the algorithms that the heuristic proposes, and what it needs."""
+        """The fastest of the algorithms that the heuristic proposes, and what it needs.
+
+        Even one alone is run, for the device may refuse what the heuristic knows.
+        """
         found = self._candidates(alignments)
-        if len(found) == 1:
-            return found[0]
         times = {}
         for number, (algorithm, _) in enumerate(found):
             with suppress(NotImplementedError):
