@@ -7,12 +7,11 @@ from typing import Any
 import numpy as np
 
 from mlpcore.backend import kernels
-from mlpcore.backend.dispatch import Array, Primitive, results
 from mlpcore.backend.memory import aligned_zeros
-from mlpcore.backend.workspace import Symbol
+from mlpcore.backend.workspace import Recording, Symbol
 
 
-class Plan:
+class Plan(Recording):
     """The calls of one step on fixed shapes, each bound to its memory.
 
     Recording allocates every result once; replaying allocates nothing, returns to no Python and
@@ -23,33 +22,20 @@ class Plan:
         kernels.products()
         self._native = kernels.native().Plan(kernels.threads())
 
-    def symbol(self, array: Array | None, stride: int = 0) -> Symbol | None:
-        """An array as this plan's primitives take it; ``stride`` in bytes a step."""
-        return None if array is None else Symbol(array, self, stride)
-
-    def symbols(self, views: list[Any]) -> list[dict[str, Symbol | None]]:
-        """The views of each layer as symbols."""
-        return [{name: self.symbol(array) for name, array in layer.items()} for layer in views]
-
-    def record(
-        self, primitive: Primitive, arrays: tuple[Any, ...], out: Any, parameters: dict[str, Any]
-    ) -> Any:
-        """Bind one call; results that ``out`` does not name get memory of their own."""
-        places, returned = results(primitive, arrays, out, self._allocate)
-        self._native.add(
-            primitive.name,
-            [_bound(array) for array in arrays],
-            [_bound(place) for place in places],
-            {name: _bound(value) for name, value in parameters.items()},
-        )
-        return returned
-
     def _allocate(self, shape: tuple[int, ...], dtype: Any) -> Symbol:
         return Symbol(aligned_zeros(shape, dtype), self)
 
+    def _note(self, name: str, inputs: Any, outputs: Any, parameters: dict[str, Any]) -> None:
+        self._native.add(
+            name,
+            [_bound(array) for array in inputs],
+            [_bound(place) for place in outputs],
+            {parameter: _bound(value) for parameter, value in parameters.items()},
+        )
+
     def stop_if_not_finite(self, loss: Symbol) -> None:
         """A member whose loss is not finite leaves the replay here, its parameters untouched."""
-        self._native.add("stop_if_not_finite", [_bound(loss)], [], {})
+        self._note("stop_if_not_finite", [loss], [], {})
 
     def finish(self) -> None:
         """Fuse neighbours and settle the threads; nothing can be recorded afterwards."""

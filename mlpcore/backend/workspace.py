@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import Any, Protocol
 
-from mlpcore.backend.dispatch import Array, Implementation, Primitive, providers
+from mlpcore.backend.dispatch import Array, Implementation, Primitive, providers, results
 
 
 class Recorder(Protocol):
-    """What keeps the calls: a plan."""
+    """What keeps the calls."""
 
     def record(
         self, primitive: Primitive, arrays: tuple[Any, ...], out: Any, parameters: dict[str, Any]
     ) -> Any:
-        """Bind one call and return the symbols of its results."""
+        """Note one call and return the symbols of its results."""
 
 
 class Symbol:
@@ -49,6 +50,34 @@ class Symbol:
     def dtype(self) -> Any:
         """The array's dtype."""
         return self.array.dtype
+
+
+class Recording(ABC):
+    """A plan's half that keeps the calls; the other half replays them."""
+
+    def symbol(self, array: Array | None, stride: int = 0) -> Symbol | None:
+        """An array as this plan's primitives take it; ``stride`` in bytes a step."""
+        return None if array is None else Symbol(array, self, stride)
+
+    def symbols(self, views: list[Any]) -> list[dict[str, Symbol | None]]:
+        """The views of each layer as symbols."""
+        return [{name: self.symbol(array) for name, array in layer.items()} for layer in views]
+
+    def record(
+        self, primitive: Primitive, arrays: tuple[Any, ...], out: Any, parameters: dict[str, Any]
+    ) -> Any:
+        """Note one call; results that ``out`` does not name get memory of their own."""
+        places, returned = results(primitive, arrays, out, self._allocate)
+        self._note(primitive.name, list(arrays), places, parameters)
+        return returned
+
+    @abstractmethod
+    def _allocate(self, shape: tuple[int, ...], dtype: Any) -> Symbol:
+        """Memory for a result."""
+
+    @abstractmethod
+    def _note(self, name: str, inputs: Any, outputs: Any, parameters: dict[str, Any]) -> None:
+        """Keep a call whose results have their places."""
 
 
 def _recording(primitive: Primitive, arrays: tuple[Any, ...]) -> Implementation | None:

@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 
 import mlpcore as mc
-from mlpcore import training
 from mlpcore.backend.cuda import epilogues
-from training_cases import FEATURES, LABELS, MEMBERS, OUTPUTS, VALUES, X
+from training_cases import FEATURES, MEMBERS, OUTPUTS, VALUES, X
+from twins import assert_equal_steps, fit
+from twins import twins as of_any_width
 
 either = pytest.mark.parametrize("members", [None, MEMBERS], ids=["single", "stacked"])
 GELU = "gelu(approximate='tanh')"
@@ -31,26 +32,9 @@ def faster(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(epilogues, "milliseconds", lambda run: -next(numbers))
 
 
-def fit(net: mc.MLP, recorded: bool, y: Any = LABELS, **arguments: Any) -> mc.History:
-    settings: dict[str, Any] = {"batch_size": 4, "epochs": 3, "optimizer": mc.SGD(0.1)}
-    settings |= {"progress": False} | arguments
-    return training.fit(net, X, y, recorded=recorded, **settings)
-
-
 def twins(cupy: Any, **own: Any) -> tuple[mc.MLP, mc.MLP]:
-    sizes = [FEATURES, 16, 8, OUTPUTS]
-    own = {"dtype": "float64"} | own
-    return mc.MLP(sizes, backend=cupy.backend, **own), mc.MLP(sizes, **own)
-
-
-def assert_equal_steps(ours: mc.MLP, theirs: mc.MLP, **arguments: Any) -> None:
-    losses = fit(ours, True, **arguments).loss, fit(theirs, False, **arguments).loss
-    tolerance = 1e-10 if theirs.dtype == "float64" else 1e-3
-    np.testing.assert_allclose(*losses, rtol=tolerance)
-    for name, value in theirs.tensors().items():
-        np.testing.assert_allclose(
-            ours.tensors()[name], value, rtol=tolerance, atol=tolerance, err_msg=name
-        )
+    """With rows long enough for every epilogue."""
+    return of_any_width(cupy, hidden=(16, 8), **({"activation": "relu"} | own))
 
 
 def ran(cupy: Any) -> set[str]:

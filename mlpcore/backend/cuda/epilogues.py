@@ -25,7 +25,7 @@ from typing import Any
 import numpy as np
 
 from mlpcore.backend.cuda.precision import CARRIER, Recorded
-from mlpcore.backend.cuda.products import Beside, Product
+from mlpcore.backend.cuda.products import Beside, Product, multiplied_in
 from mlpcore.backend.cuda.timing import milliseconds
 from mlpcore.backend.dispatch import Array
 
@@ -160,16 +160,14 @@ class Layer:
         if not ways:
             return "", ""
         self._fill(precision)
-        alike = partial(_are_alike, TOLERANCES.get(self._kind(precision), SMALLER_TYPES))
+        kind = multiplied_in(precision, self._forward[-1].dtype)
+        alike = partial(_are_alike, TOLERANCES.get(kind, SMALLER_TYPES))
         expected, times = self._results(kernels), {("", ""): _time(kernels)}
         for names, way in ways.items():
             with suppress(NotImplementedError):
                 if all(map(alike, self._results(way), expected)):
                     times[names] = _time(way)
         return min(times, key=lambda names: times[names])
-
-    def _kind(self, precision: str) -> str:
-        return str(self._forward[-1].dtype.name) if precision == "auto" else precision
 
     def _fill(self, precision: str) -> None:
         """Numbers for what the plan computes before it multiplies; weights lie there, or casts."""

@@ -18,8 +18,8 @@ from mlpcore.backend.cuda.precision import Recorded, narrowed
 from mlpcore.backend.cuda.products import SPARE_BYTES, WORKSPACE_BYTES, Product
 from mlpcore.backend.cuda.signatures import SIGNATURES
 from mlpcore.backend.cuda.windows import RowsWindow, Window, pinned
-from mlpcore.backend.dispatch import Array, Primitive, results
-from mlpcore.backend.workspace import Symbol
+from mlpcore.backend.dispatch import Array, Primitive
+from mlpcore.backend.workspace import Recording, Symbol
 
 #: So many steps are one graph where there are as many to replay.
 STEPS_OF_A_GRAPH = 16
@@ -58,7 +58,7 @@ def fused(calls: list[Recorded]) -> list[Recorded]:
     return found
 
 
-class Plan:
+class Plan(Recording):
     """The calls of one step on fixed shapes, each bound to its memory on the device.
 
     What the host lays out for each step, such as a learning rate or the rows of a batch, is copied
@@ -85,10 +85,8 @@ class Plan:
         With a ``stride``, in bytes a step, it is one of the host, of which ``run`` copies what its
         steps need.
         """
-        if array is None:
-            return None
-        symbol = Symbol(array, self, stride)
-        if stride:
+        symbol = super().symbol(array, stride)
+        if symbol and array is not None and stride:
             self._windows[symbol] = Window(array, stride)
         return symbol
 
@@ -98,18 +96,6 @@ class Plan:
         symbol = Symbol(Room(window.shape, window.dtype), self, window.nbytes)
         self._windows[symbol] = window
         return symbol
-
-    def symbols(self, views: list[Any]) -> list[dict[str, Symbol | None]]:
-        """The views of each layer as symbols."""
-        return [{name: self.symbol(array) for name, array in layer.items()} for layer in views]
-
-    def record(
-        self, primitive: Primitive, arrays: tuple[Any, ...], out: Any, parameters: dict[str, Any]
-    ) -> Any:
-        """Note one call; results that ``out`` does not name get memory of their own."""
-        places, returned = results(primitive, arrays, out, self._allocate)
-        self._note(primitive.name, list(arrays), places, parameters)
-        return returned
 
     def stop_if_not_finite(self, loss: Symbol) -> None:
         """A member whose loss is not finite is changed no more from here on."""

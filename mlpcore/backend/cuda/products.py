@@ -54,6 +54,11 @@ def fault() -> str:
     return ""
 
 
+def multiplied_in(precision: str, dtype: Any) -> str:
+    """The type that products of a dtype multiply in: ``"auto"`` is that dtype."""
+    return str(dtype.name) if precision == "auto" else precision
+
+
 @dataclass(frozen=True)
 class Matrix:
     """A matrix, or one for each member, as cuBLASLt sees it: by columns, and so transposed.
@@ -149,7 +154,7 @@ class Product:
         self._handle = _handle(out.device.id)
         matrices = [Matrix.of(array) for array in (right, left, out)]
         self._addresses = [matrix.address for matrix in matrices]
-        self._kind = out.dtype.name if precision == "auto" else precision
+        self._kind = multiplied_in(precision, out.dtype)
         of_operands, of_result, name = _TYPES[self._kind]
         compute = int(enums.ComputeType[name])
         self._alpha, self._beta = np.ones(1, out.dtype), np.zeros(1, out.dtype)
