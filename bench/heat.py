@@ -72,7 +72,7 @@ class Heat:
 
     def _is_right(self, worker: Worker) -> bool:
         """Whether a library makes the case ready and then has the reference's figures."""
-        name, floor, case = worker.library.name, worker.library.floor, self.case
+        name, floor, case = worker.library.name, worker.library.multiplies, self.case
         if name in self.measured.faults:
             return False
         if floor not in self._expected:

@@ -26,7 +26,7 @@ _NETWORKS = frozenset({"training", "prediction", "fit"})
 _OURS = _NETWORKS | {"kernel", "product", "copy"}
 _FLOOR = frozenset({"training", "product", "copy", "pieces"})
 #: The families that run only the products of a training step.
-_FLOORS = ("products", "parts")
+_MULTIPLY = ("products", "parts")
 
 
 @dataclass(frozen=True)
@@ -46,6 +46,7 @@ class Library:
         peer: whether it is there only to be compared with.
         slow: whether it is left out of a quick run.
         compiled: whether it is made of the compiled kernels of the processor.
+        floor: whether it takes part only where the bare products do.
     """
 
     name: str
@@ -60,6 +61,7 @@ class Library:
     peer: bool = True
     slow: bool = False
     compiled: bool = False
+    floor: bool = False
 
     @property
     def family(self) -> str:
@@ -67,9 +69,9 @@ class Library:
         return self.name.partition("_")[0]
 
     @property
-    def floor(self) -> bool:
+    def multiplies(self) -> bool:
         """Whether it is held to the products of a training step, not to its losses."""
-        return self.family in _FLOORS
+        return self.family in _MULTIPLY
 
     @property
     def installed(self) -> bool:
@@ -98,6 +100,17 @@ LIBRARIES = {
             _OURS - {"product", "copy"},
             environment=_BODIES,
             peer=False,
+        ),
+        Library(
+            "cpu_one",
+            "mlpcore, one thread",
+            "ours",
+            "mlpcore",
+            ("cpu",),
+            frozenset({"training"}),
+            environment={"MLPCORE_THREADS": "1"},
+            peer=False,
+            floor=True,
         ),
         Library(
             "gpu",
@@ -129,6 +142,7 @@ LIBRARIES = {
             _FLOOR,
             "import numpy",
             peer=False,
+            floor=True,
         ),
         Library(
             "products_one",
@@ -138,6 +152,7 @@ LIBRARIES = {
             ("1",),
             _FLOOR,
             peer=False,
+            floor=True,
         ),
         Library(
             "parts_products",
@@ -147,6 +162,7 @@ LIBRARIES = {
             kinds=frozenset({"training"}),
             peer=False,
             compiled=True,
+            floor=True,
         ),
         Library(
             "parts_update",
@@ -157,6 +173,7 @@ LIBRARIES = {
             frozenset({"training"}),
             peer=False,
             compiled=True,
+            floor=True,
         ),
         Library(
             "jax_jit", "JAX jit", "jax", "jax", ("jit",), imports="import jax", environment=_ON_CPU

@@ -144,6 +144,8 @@ def slow_downs(results: Results) -> Table:
     rows = [["layers, batch", "mlpcore", *(_FAMILIES[f] for f in others)]]
     jax = "jax" in others
     rows[0] += [f"{_AGAINST['jax']}, both beside it"] * jax
+    alone = jax and any("cpu_one" in c.busy for c in contests)
+    rows[0] += [title_of("cpu_one"), f"it {_AGAINST['jax']}, both alone"] * alone
     for contest in contests:
         names = ["cpu", *(contest.better(family) or "" for family in others)]
         ours, *spreads = map(contest.slow_down, names)
@@ -154,6 +156,9 @@ def slow_downs(results: Results) -> Table:
         if jax:
             both = names[1 + others.index("jax")], "cpu"
             rows[-1].append(_spread(contest.ratio_beside(*both) if all(both) else None))
+        if alone:
+            rows[-1] += [_spread(contest.slow_down("cpu_one")) + _on(contest, "cpu_one")]
+            rows[-1] += [_ratio(contest, "jax", "cpu", "cpu_one")]
     for bound in (c for c in results.group("threads") if c.busy and "products" in others):
         cell = _spread(bound.slow_down("products")) + _on(bound, "products")
         rows.append([bound.title, *[NOTHING] * others.index("products"), NOTHING, cell])
@@ -301,13 +306,13 @@ def _cell(contest: Measured, name: str) -> str:
     return f"{quantity(spread.median, contest.unit)}\n{interval}"
 
 
-def _ratio(contest: Measured, family: str, device: str) -> str:
+def _ratio(contest: Measured, family: str, device: str, own: str = "") -> str:
     """How many times faster than another library; of the products, over their time."""
-    other = contest.better(family, device)
-    if other is None:
+    other, own = contest.better(family, device), own or device
+    if other is None or own not in contest.values:
         return NOTHING
     floor = family == "products"
-    ratio = contest.ratio(device, other) if floor else contest.ratio(other, device)
+    ratio = contest.ratio(own, other) if floor else contest.ratio(other, own)
     target = contest.targets.get(family) if device == "cpu" else None
     return _spread(
         ratio, "" if target is None else _beside(ratio.median, target, "≤>" if floor else "<≥")

@@ -46,7 +46,7 @@ class Fake:
         if command["do"] == "release":
             return {}
         if command["do"] == "check":
-            return {"figures": (self.factor * self.case.expected(self.library.floor)).tolist()}
+            return {"figures": (self.factor * self.case.expected(self.library.multiplies)).tolist()}
         self.log.append(f"{self.library.name} {command['count']}")
         return {"seconds": self.seconds * len(self.log), "processors": 1.5}
 

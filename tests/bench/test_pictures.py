@@ -118,6 +118,11 @@ def test_steps_beside_their_targets(results: Any) -> None:
     assert busy["mlpcore"] == "2 ≤ 3\n2 to 2\non 1.75"
     assert busy["JAX"] == "3\n3 to 3"
     assert busy["times JAX, both beside it"] == "4.5\n4.5 to 4.5"
+    first = results.group("steps")[0]
+    first.values["cpu_one"], first.busy["cpu_one"] = [2.0] * 5, [2.5] * 5
+    one = dict(zip(*tables.slow_downs(results)[:2]))
+    assert one["mlpcore, one thread"] == "1.25\n1.25 to 1.25"
+    assert one["it times JAX, both alone"] == "1.5 < 2\n1.5 to 1.5"
     (bound,) = results.group("threads")
     bound.busy["products"] = [1.3 * value for value in bound.values["products"]]
     names, *_, figures = tables.slow_downs(results)
