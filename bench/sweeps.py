@@ -31,7 +31,7 @@ from mlpcore.training import State, fit
 from .charts.sweeps import picture
 from .machine import machine, slug, stamp
 from .statistics import Spread
-from .sweep_tables import paragraphs
+from .tables.sweeps import paragraphs
 
 #: Tells these files from others in the same folder.
 FORMAT = "mlpcore-sweeps-1"

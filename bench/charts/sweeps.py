@@ -8,7 +8,7 @@ from typing import Any
 from mlpcore.io.pictures import FAINT, HELD_OUT, STYLE, TRAINING, logarithmic, write_picture
 
 from ..libraries import title_of
-from ..sweep_tables import times_faster
+from ..tables.sweeps import times_faster
 
 
 def picture(found: dict[str, Any], path: Path) -> None:

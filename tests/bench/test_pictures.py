@@ -189,7 +189,16 @@ def test_ceilings(results: Any, results_of_gpu: Any) -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["readme", "machine", "words", "compare", "ceilings", "statistics", "tables", "workers.peaks"],
+    [
+        "readme",
+        "machine",
+        "words",
+        "compare",
+        "ceilings",
+        "statistics",
+        "tables.cells",
+        "workers.peaks",
+    ],
 )
 def test_examples(name: str) -> None:
     import doctest

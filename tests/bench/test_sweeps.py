@@ -10,7 +10,7 @@ import pytest
 
 from mlpcore.cli.bench import module
 
-tables = module("sweep_tables")
+tables = module("tables.sweeps")
 
 
 @pytest.fixture

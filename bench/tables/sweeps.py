@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from .libraries import title_of
-from .statistics import INTERVAL, Spread, ratios
-from .tables import Table, markdown
-from .words import number, quantity
+from ..libraries import title_of
+from ..statistics import INTERVAL, Spread, ratios
+from ..words import number, quantity
+from .cells import Table, markdown
 
 
 def paragraphs(found: dict[str, Any]) -> list[str]:
