@@ -195,7 +195,7 @@ GROUPS = {
     "threads": Group("work on all processors", _threads, floors=True),
     "kernels": Group("fused kernels and array bodies", _kernels),
     "products": Group("matrix products", _products, floors=True),
-    "steps": Group("one training step", _steps, peers=True, floors=True, rounds=3),
+    "steps": Group("one training step", _steps, peers=True, floors=True, rounds=2),
     "batches": Group("one training step by batch size", _batches),
     "widths": Group("one training step by width", _widths),
     "stacks": Group("one training step by members of a stack", _stacks, peers=True),

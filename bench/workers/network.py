@@ -46,12 +46,13 @@ class Network(ABC):
         return
 
     def seconds(self, epochs: int) -> float:
-        """The seconds of a step, over whole epochs from the initial weights.
+        """The seconds of a step, over whole epochs behind a first one from the initial weights.
 
         From the same start each time, since a fit that is done makes numbers too small for
-        processors to compute at full speed.
+        processors to compute at full speed. The first epoch wakes the threads and fills the caches.
         """
         self.restart()
+        self.epoch()
         start = time.perf_counter()
         for _ in range(epochs):
             self.epoch()

@@ -52,9 +52,12 @@ class PartsTask(Task):
         return [float(np.linalg.norm(view["weight"])) for view in self._views(self.gradient)]
 
     def round(self, count: int) -> float:
+        """Behind as many steps as an epoch has, like those of the networks."""
         self._restart()
         steps = self.case.batches
-        return timed(partial(self.plan.run, 0, steps), count) / steps
+        epoch = partial(self.plan.run, 0, steps)
+        epoch()
+        return timed(epoch, count) / steps
 
     def _restart(self) -> None:
         for parameter, start in zip(self.net.weights, self.problem.weights):

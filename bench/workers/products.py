@@ -45,6 +45,9 @@ class ChainTask(Task):
         return [float(np.linalg.norm(g)) for g in self.gradients]
 
     def round(self, count: int) -> float:
+        """Behind as many steps as an epoch has, like those of the networks."""
+        for _ in range(self.case.batches):
+            self._step()
         return timed(self._step, count * self.case.batches)
 
     def _step(self) -> None:

@@ -75,7 +75,7 @@ def test_a_quick_run_goes_through_everything_each_round(
 
 def test_training_steps_have_more_rounds_of_a_quick_run(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(suite, "at_hand", lambda peers, full: [libraries.LIBRARIES["cpu"]])
-    for full, usual, more in ((False, 3, 9), (True, 5, 5)):
+    for full, usual, more in ((False, 3, 6), (True, 5, 5)):
         run = suite.Run(suite.Settings(only=("stacks", "steps"), full=full))
         rounds = {group: heat.rounds for (group, _), heat in run.heats.items()}
         assert (rounds["stacks"], rounds["steps"]) == (usual, more)
