@@ -80,8 +80,9 @@ def section(results: Results, chart: Path, root: Path) -> str:
         text = (
             "How many times slower with one other process busy, ours beside the better JAX; "
             "beneath it that interval, and how many processors a library is on when it is alone. "
-            "In the last column, how many times ours JAX's time is where both are beside it. In "
-            "the last row NumPy's tangents, on threads that never wait for each other: what the "
+            "Behind them, how many times faster than JAX we are with both beside it; then our step "
+            "on one thread, and how many times faster than JAX that is when both are alone. In the "
+            "last row NumPy's tangents, on threads that never wait for each other: what the "
             "system leaves to a program on all processors, within its interval."
         )
         paragraphs += [text, markdown(slow_downs(results))]
