@@ -326,7 +326,12 @@ class Run:
         turns = sum(1 + heat.rounds for heat in self.heats.values())
         self.length = settings.sittings * turns
         self.facts: dict[str, dict[str, Any]] = {}
-        self.left_out: dict[str, str] = {}
+        held = {contest.group for contest in self.contests}
+        self.left_out = {
+            group: "no library that is at hand takes part"
+            for group in settings.only
+            if group not in held
+        }
 
     def run(
         self,

@@ -117,6 +117,12 @@ def test_what_is_for_a_gpu_has_no_other_libraries() -> None:
     assert len([c for c in suite.contests(settings) if c.group == "gpu"]) == 2 * 3 * 3 + 2
 
 
+def test_a_group_that_nobody_here_can_run_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(suite, "at_hand", lambda peers, full: [libraries.LIBRARIES["cpu"]])
+    run = suite.Run(suite.Settings(only=("stacks", "gpu")))
+    assert run.left_out == {"gpu": "no library that is at hand takes part"}
+
+
 def test_parts_of_a_step_need_the_compiled_kernels(monkeypatch: pytest.MonkeyPatch) -> None:
     parts = libraries.LIBRARIES["parts_update"]
     monkeypatch.setattr(libraries.kernels, "native", lambda: None)
