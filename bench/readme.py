@@ -16,9 +16,9 @@ from typing import Any
 from . import estimators, precisions, sweeps
 from .advice import advice
 from .charts import charts, svg
+from .groups import GROUPS
 from .results import Results, newest, newest_of_gpu
 from .statistics import INTERVAL
-from .suite import GROUPS
 from .tables import markdown, sentence, shortfalls, slow_downs, steps, tables
 
 END = "<!-- end -->"

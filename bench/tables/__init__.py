@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 
+from ..groups import GROUPS
 from ..results import Measured, Results
-from ..suite import GROUPS
 from . import groups
 from .busy import slow_downs
 from .cells import Table, markdown, sentence

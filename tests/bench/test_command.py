@@ -15,8 +15,8 @@ from typer.testing import CliRunner
 from mlpcore.cli.app import app
 from mlpcore.cli.bench import module
 
-cases, libraries, machine, suite = (
-    module(name) for name in ("cases", "libraries", "machine", "suite")
+cases, groups, libraries, machine, suite = (
+    module(name) for name in ("cases", "groups", "libraries", "machine", "suite")
 )
 
 
@@ -31,14 +31,14 @@ def test_a_run_from_end_to_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
         "ceilings": {"copy": cases.Copy(8, 8), "product": cases.Product(8, 8, 8)},
         "kernels": {"relu": cases.Kernel("relu", 8, 8)},
         "cold": {"import": module("fresh").Import()},
-        "memory": {"tiny": module("fresh").Memory(suite.STEPS["tiny"])},
+        "memory": {"tiny": module("fresh").Memory(groups.STEPS["tiny"])},
     }
     hands = [libraries.LIBRARIES[name] for name in ("cpu", "products")]
     monkeypatch.setattr(suite, "at_hand", lambda peers, full: hands)
     monkeypatch.setattr(module("fresh").FreshCase, "repeats", 1)
     for name, found in small.items():
         monkeypatch.setitem(
-            suite.GROUPS, name, suite.Group(name, lambda full, found=found: found, floors=True)
+            groups.GROUPS, name, groups.Group(name, lambda full, found=found: found, floors=True)
         )
     result = run(
         "--only", "kernels", "--only", "cold", "--only", "memory", "--output", str(tmp_path)
@@ -85,9 +85,9 @@ def test_large_cases_are_held_one_by_one(fake: Any, monkeypatch: pytest.MonkeyPa
     """And what has been measured is kept after each."""
     monkeypatch.setattr(suite, "at_hand", lambda peers, full: [libraries.LIBRARIES["gpu"]])
     for name in ("stacks", "gpu"):
-        tiny = {f"{name}-{i}": suite.STEPS["tiny"] for i in range(2)}
-        group = replace(suite.GROUPS[name], contests=lambda full, tiny=tiny: tiny)
-        monkeypatch.setitem(suite.GROUPS, name, group)
+        tiny = {f"{name}-{i}": groups.STEPS["tiny"] for i in range(2)}
+        group = replace(groups.GROUPS[name], contests=lambda full, tiny=tiny: tiny)
+        monkeypatch.setitem(groups.GROUPS, name, group)
     run = suite.Run(suite.Settings(only=("stacks", "gpu")))
     run.contests = [c for c in run.contests if c.group in ("stacks", "gpu")]
     monkeypatch.setattr(run, "processes", lambda: contextlib.nullcontext([fake("gpu", 1.0, [])]))
@@ -106,8 +106,7 @@ def test_large_cases_are_held_one_by_one(fake: Any, monkeypatch: pytest.MonkeyPa
 def test_what_is_for_a_gpu_has_no_other_libraries() -> None:
     known = list(libraries.LIBRARIES.values())
     settings = suite.Settings(only=("gpu",), peers=True)
-    groups = {contest.group for contest in suite.contests(settings)}
-    assert groups == {"ceilings", "peaks", "gpu"}
+    assert {c.group for c in suite.contests(settings)} == {"ceilings", "peaks", "gpu"}
     for contest in suite.contests(settings):
         if contest.group != "ceilings":
             assert {library.device for library in contest.among(known)} == {"gpu"}
@@ -153,11 +152,11 @@ def test_what_is_run() -> None:
     full = suite.contests(suite.Settings(full=True))
     keys = [(contest.group, contest.name) for contest in full]
     assert len(keys) == len(set(keys))
-    assert {contest.group for contest in quick} == set(suite.GROUPS)
-    assert set(suite.TARGETS) == set(suite.STEPS)
+    assert {contest.group for contest in quick} == set(groups.GROUPS)
+    assert set(groups.TARGETS) == set(groups.STEPS)
     compared = suite.contests(suite.Settings(only=("steps",), peers=True))
     steps = {contest.name for contest in compared if contest.group == "steps"}
-    assert steps == set(suite.STEPS)
+    assert steps == set(groups.STEPS)
     assert "large" not in {contest.name for contest in quick if contest.group == "steps"}
     only = suite.contests(suite.Settings(only=("kernels",)))
     assert {contest.group for contest in only} == {"ceilings", "kernels"}

@@ -13,8 +13,8 @@ from mlpcore.cli.bench import module
 
 cases, heat, results = module("cases"), module("heat"), module("results")
 libraries = module("libraries")
-suite, statistics = module("suite"), module("statistics")
-TINY = suite.STEPS["tiny"]
+groups, suite, statistics = module("groups"), module("suite"), module("statistics")
+TINY = groups.STEPS["tiny"]
 
 
 def held(workers: Any, found: Any, rounds: int = 3, seconds: float = 9e-4, **more: Any) -> None:
@@ -96,7 +96,7 @@ def test_a_wrong_number_of_figures_is_an_error() -> None:
 
 
 def test_a_fit_must_reach_its_goal_and_tell_the_truth() -> None:
-    fit = suite.GROUPS["fits"].contests(False)["digits"]
+    fit = groups.GROUPS["fits"].contests(False)["digits"]
     fit.validate("x", [0.98, 0.98], fit.expected())
     for own, exact in ((0.9, 0.9), (0.98, 0.9), (float("nan"), 0.98)):
         with pytest.raises(cases.WrongResultError, match="accuracy"):

@@ -89,7 +89,7 @@ def test_the_report_stands_alone(results: Any, tmp_path: Path) -> None:
 
 def test_tables(results: Any, results_of_gpu: Any) -> None:
     found, of_gpu = dict(tables.tables(results)), dict(tables.tables(results_of_gpu))
-    groups = set(module("suite").GROUPS) - {"streaming", "peaks", "gpu"}  # which take a GPU
+    groups = set(module("groups").GROUPS) - {"streaming", "peaks", "gpu"}  # which take a GPU
     assert len(found) == len(groups) + 2
     for table in (*found.values(), *of_gpu.values()):
         assert len({len(row) for row in table}) == 1
