@@ -9,7 +9,6 @@ from __future__ import annotations
 import argparse
 import json
 import math
-import sys
 import time
 import warnings
 from collections.abc import Callable
@@ -20,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from .machine import machine, slug, stamp
+from .show import say
 from .statistics import Spread, ratios
 from .tables import Table, markdown
 from .words import between, number, quantity
@@ -211,11 +211,6 @@ def _scikit_learn() -> Any:
 
 
 LIBRARIES: dict[str, Callable[[], Any]] = {"mlpcore": _ours, "scikit-learn": _scikit_learn}
-
-
-def say(text: str) -> None:
-    """Tell how far it is, beside what may be redirected."""
-    print(text, file=sys.stderr, flush=True)
 
 
 def _options(arguments: list[str] | None) -> argparse.Namespace:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -23,6 +22,7 @@ from mlpcore.backend.devices import backend as find_backend
 from mlpcore.io import load_digits
 
 from .machine import machine, slug, stamp
+from .show import say
 from .tables import Table, markdown
 from .words import quantity
 
@@ -144,11 +144,6 @@ def _within(own: dict[str, list[float]], exact: dict[str, list[float]]) -> str:
         return "-"
     apart = abs(np.mean(own["accuracy"]) - np.mean(exact["accuracy"]))
     return "yes" if apart <= np.std(exact["accuracy"], ddof=1) else "no"
-
-
-def say(text: str) -> None:
-    """Tell how far it is, beside what may be redirected."""
-    print(text, file=sys.stderr, flush=True)
 
 
 def _options(arguments: list[str] | None) -> argparse.Namespace:

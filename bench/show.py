@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 from rich import box
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
@@ -19,6 +21,11 @@ def show(console: Console, table: Table, title: str) -> None:
     for row in table[1:]:
         found.add_row(*map(Text, row))
     console.print(found)
+
+
+def say(text: str) -> None:
+    """Tell how far it is, beside what may be redirected."""
+    print(text, file=sys.stderr, flush=True)
 
 
 def bar(console: Console) -> Progress:

@@ -9,7 +9,6 @@ import argparse
 import importlib.util
 import json
 import multiprocessing
-import sys
 import time
 import tracemalloc
 import warnings
@@ -30,6 +29,7 @@ from mlpcore.training import State, fit
 
 from .charts.sweeps import picture
 from .machine import machine, slug, stamp
+from .show import say
 from .statistics import Spread
 from .tables.sweeps import paragraphs
 
@@ -247,11 +247,6 @@ def _epochs(
         progress=False,
     )
     return np.diff(ends).tolist()
-
-
-def say(text: str) -> None:
-    """Tell how far it is, beside what may be redirected."""
-    print(text, file=sys.stderr, flush=True)
 
 
 def _options(arguments: list[str] | None) -> argparse.Namespace:

@@ -96,10 +96,12 @@ class Training(Case):
         writes it and its two moments. A row of the data is read and written by the gather, then
         read forward and for the weights' gradient. An activation is written, read forward, and for
         its own derivative and the next weights' gradient; the logits only by the loss. A ``dz`` is
-        written, and read by both products (for the first layer by one).
+        written, and read by both products (for the first layer by one). What products read may be
+        as narrow as they multiply; parameters and moments are float32.
         """
+        width = 2 if self.precision == "bfloat16" else FLOAT
         values = 4 * self.sizes[0] + 7 * sum(self.sizes[1:-1]) - self.sizes[1] + 5 * self.sizes[-1]
-        return FLOAT * (10 * self.parameters + self.batch * values) * (self.members or 1)
+        return (FLOAT * 10 * self.parameters + width * self.batch * values) * (self.members or 1)
 
     @property
     def memory(self) -> int:

@@ -122,6 +122,14 @@ def test_a_group_that_nobody_here_can_run_is_told(monkeypatch: pytest.MonkeyPatc
     assert run.left_out == {"gpu": "no library that is at hand takes part"}
 
 
+def test_narrow_activations_are_half_the_bytes() -> None:
+    exact = cases.Training((8, 4, 2), 16, 1)
+    narrow, tf32 = (replace(exact, precision=p) for p in ("bfloat16", "tf32"))
+    values = 16 * (4 * 8 + 7 * 4 - 4 + 5 * 2)
+    assert exact.bytes == tf32.bytes == 4 * (10 * exact.parameters + values)
+    assert exact.bytes - narrow.bytes == 2 * values
+
+
 def test_parts_of_a_step_need_the_compiled_kernels(monkeypatch: pytest.MonkeyPatch) -> None:
     parts = libraries.LIBRARIES["parts_update"]
     monkeypatch.setattr(libraries.kernels, "native", lambda: None)

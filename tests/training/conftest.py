@@ -14,7 +14,7 @@ import mlpcore as mc
 from mlpcore.backend.devices import Backend
 from mlpcore.backend.dispatch import Primitive, results
 from mlpcore.backend.random import permutation
-from mlpcore.backend.workspace import Symbol
+from mlpcore.backend.workspace import Recording, Symbol
 
 
 @pytest.fixture
@@ -94,19 +94,13 @@ def replayed(request: pytest.FixtureRequest) -> Callable[[mc.MLP], mc.MLP]:
     return lambda net: net
 
 
-class Tape:
+class Tape(Recording):
     """A plan in Python: it keeps the calls, and replays them through the primitives' bodies."""
 
     def __init__(self, stacked: bool) -> None:
         self.stacked = stacked
         self.calls: list[tuple[Primitive | None, tuple[Any, ...], list[Any], dict[str, Any]]] = []
         self.finished = False
-
-    def symbol(self, array: Any, stride: int = 0) -> Symbol | None:
-        return None if array is None else Symbol(array, self, stride)
-
-    def symbols(self, views: list[Any]) -> list[dict[str, Symbol | None]]:
-        return [{name: self.symbol(array) for name, array in layer.items()} for layer in views]
 
     def record(
         self, primitive: Primitive, arrays: tuple[Any, ...], out: Any, parameters: dict[str, Any]
@@ -116,13 +110,16 @@ class Tape:
         self.calls.append((primitive, arrays, places, parameters))
         return returned
 
+    def _note(self, name: str, inputs: Any, outputs: Any, parameters: dict[str, Any]) -> None:
+        self.calls.append((None, inputs, outputs, parameters))
+
     def _allocate(self, shape: tuple[int, ...], dtype: Any) -> Symbol:
         # A body that read what it shall write would carry the NaN on.
         filler = np.nan if np.dtype(dtype).kind == "f" else -1
         return Symbol(np.full(shape, filler, dtype=dtype), self)
 
     def stop_if_not_finite(self, loss: Symbol) -> None:
-        self.calls.append((None, (loss,), [], {}))
+        self._note("stop_if_not_finite", (loss,), [], {})
 
     def finish(self) -> None:
         self.finished = True

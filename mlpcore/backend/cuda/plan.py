@@ -86,8 +86,8 @@ class Plan(Recording):
         steps need.
         """
         symbol = super().symbol(array, stride)
-        if symbol and array is not None and stride:
-            self._windows[symbol] = Window(array, stride)
+        if symbol is not None and stride:
+            self._windows[symbol] = Window(symbol.array, stride)
         return symbol
 
     def rows(self, gather: Primitive, source: np.ndarray, index: Symbol, dtype: Any) -> Symbol:
