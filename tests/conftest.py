@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.util
 import signal
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -89,6 +89,30 @@ def dtype(request: pytest.FixtureRequest) -> str:
 def members(request: pytest.FixtureRequest) -> tuple[int, ...]:
     """The leading axes: of one network, and of a stack."""
     return request.param
+
+
+def _instruction_sets() -> Iterator[str]:
+    native = kernels.native()
+    if native is None:
+        return
+    current = native.info()["instruction_set"]
+    for name in native.info()["instruction_sets"]:
+        try:
+            native.use_instruction_set(name)
+        except ValueError:
+            continue
+        yield name
+    native.use_instruction_set(current)
+
+
+@pytest.fixture(params=list(_instruction_sets()))
+def instruction_set(request: pytest.FixtureRequest) -> Iterator[str]:
+    """Each instruction set of the kernels that this processor can run."""
+    native = kernels.native()
+    current = native.info()["instruction_set"]
+    native.use_instruction_set(request.param)
+    yield request.param
+    native.use_instruction_set(current)
 
 
 @pytest.fixture

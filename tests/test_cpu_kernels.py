@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import math
 import os
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -43,26 +42,6 @@ RULES = [
     updates.adam,
 ]
 ROWS = [softmax, log_softmax, logsumexp]
-
-
-def _usable() -> Iterator[str]:
-    current = _cpu.info()["instruction_set"]
-    for name in _cpu.info()["instruction_sets"]:
-        try:
-            _cpu.use_instruction_set(name)
-        except ValueError:
-            continue
-        yield name
-    _cpu.use_instruction_set(current)
-
-
-@pytest.fixture(params=list(_usable()))
-def instruction_set(request: pytest.FixtureRequest) -> Iterator[str]:
-    """Each instruction set that this processor can run."""
-    current = _cpu.info()["instruction_set"]
-    _cpu.use_instruction_set(request.param)
-    yield request.param
-    _cpu.use_instruction_set(current)
 
 
 def run(

@@ -167,6 +167,30 @@ def test_which_thread_takes_a_part_changes_no_bit(sizes: Any) -> None:
         np.testing.assert_array_equal(network.theta, networks[0].theta)
 
 
+@pytest.mark.parametrize("shape", [(150, 700, 260), (300, 75, 1100), (41, 2100, 300)], ids=str)
+@pytest.mark.parametrize("threads", [1, 2, 3, 7])
+def test_large_products(
+    shape: Any, threads: int, dtype: str, instruction_set: str, rng: np.random.Generator
+) -> None:
+    """Their factors are copied: all at once by all threads, or slice by slice by each."""
+    n, i, o = shape
+    x, weight, bias, dz = (rng.normal(size=s).astype(dtype) for s in [(n, i), (i, o), (o,), (n, o)])
+    z, dw, db, dx = (np.full(s, nan, dtype) for s in [(n, o), (i, o), (o,), (n, i)])
+    plan = _cpu.Plan(threads)
+    plan.add("affine", [x, weight, bias], [z], {})
+    plan.add("affine_weight_gradient", [x, dz], [dw], {})
+    plan.add("affine_bias_gradient", [dz], [db], {})
+    plan.add("affine_input_gradient", [dz, weight], [dx], {})
+    plan.finish()
+    for _ in range(3):
+        plan.run(0, 1)
+    x, weight, bias, dz = (array.astype(np.float64) for array in (x, weight, bias, dz))
+    expected = [(z, x @ weight + bias), (dw, x.T @ dz), (db, dz.sum(0)), (dx, dz @ weight.T)]
+    tolerance = 1e-3 if dtype == "float32" else 1e-11
+    for got, reference in expected:
+        np.testing.assert_allclose(got, reference, rtol=0, atol=tolerance)
+
+
 def test_neighbours_are_fused() -> None:
     steps = Network([8, 6, 3], 4, 1).plan(1).describe()
     assert "affine + relu" in steps

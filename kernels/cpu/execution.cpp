@@ -50,9 +50,13 @@ void Frame::advance(int64_t step) {
     for (const MovingValue& m : moving_values_) values_[m.place] = m.setting->at(member_, step);
 }
 
+int64_t part_begin(int64_t length, int parts, int index, int64_t unit) {
+    return std::min(length, round_up((length * index + parts - 1) / parts, unit));
+}
+
 int64_t part_begin(int64_t length, int parts, int index) {
     const int64_t unit = length >= 1024 * parts ? 64 : length >= 16 * parts ? 4 : 1;
-    return std::min(length, round_up((length * index + parts - 1) / parts, unit));
+    return part_begin(length, parts, index, unit);
 }
 
 void resolve_loops(Operation& operation) {
@@ -62,7 +66,11 @@ void resolve_loops(Operation& operation) {
         operation.loops.push_back(operation.float32 ? loop.float32 : loop.float64);
     };
     for (const Pass& pass : operation.passes) resolve(pass.loop);
-    if (operation.primitive->form == Form::product) resolve("affine_bias_gradient");
+    if (operation.primitive->form == Form::product) {
+        resolve("affine_bias_gradient");
+        const InstructionSet& set = instruction_set();
+        operation.product.kernels = operation.float32 ? set.float32 : set.float64;
+    }
     operation.scratch = operation.scratch_bytes();
 }
 

@@ -45,7 +45,9 @@ struct Part {
     int index = 0, count = 1;
 };
 
-// Where a part begins: whole blocks, so that parts of axes of one length agree.
+// Where a part begins: at a multiple of `unit`, or at whole blocks, so that parts of axes of one
+// length agree.
+int64_t part_begin(int64_t length, int parts, int index, int64_t unit);
 int64_t part_begin(int64_t length, int parts, int index);
 
 struct Step {

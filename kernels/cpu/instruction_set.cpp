@@ -60,6 +60,7 @@ const NamedLoop loops[] = {
     {"logsumexp_backward", logsumexp_backward<float>, logsumexp_backward<double>, 1 << 2},
     BOTH("affine_bias_gradient", bias_gradient),
     BOTH("join_parts", join_parts),
+    BOTH("pack_slices", pack_slices),
     BOTH("dropout", dropout),
     BOTH("mask_columns", mask_columns),
     BOTH("batch_norm", batch_norm),

@@ -10,6 +10,7 @@
 #include "array.h"
 #include "kernel.h"
 #include "primitives.h"
+#include "products.h"
 
 namespace mlpcore {
 
@@ -58,6 +59,8 @@ struct Operation {
         int a, b, c;
         int bias = -1;      // the operand added to each row
         int row_sums = -1;  // the operand that receives the sums of B's columns
+        int packed = -1;    // the operand that holds all of A packed
+        const ProductKernels* kernels = nullptr;
     } product{};
     // Elementwise operations fused behind a product; they read and write c's rows.
     std::vector<int> followers;  // their places in the plan

@@ -102,6 +102,7 @@ void Plan::schedule() {
     if (cost_ < worth_sharing) threads_ = 1;
     if (threads_ > 1)
         pieces_ = std::clamp((int64_t)(cost_ / threads_ / worth_a_piece), (int64_t)1, most_pieces);
+    make_room_for_rows();
     std::vector<Task> joining;  // until a task needs what they join
     const auto join = [&](const Task* before) {
         const auto needed = [&](const Task& t) { return !before || conflicts(*before, t); };
@@ -120,6 +121,13 @@ void Plan::schedule() {
             joining.push_back({Step{parts.join, 0}, p.m * p.n, parts_of(p.m * p.n), 1});
             continue;
         }
+        if (shares_rows(operation)) {
+            const int packing = share_rows(i);
+            const Task task{Step{packing, 0}, operations_[packing].lengths[0],
+                            parts_of(operation.product.m), 1};
+            join(&task);
+            append(task);
+        }
         const int passes =
             operation.primitive->form == Form::stop ? 1 : (int)operation.lengths.size();
         int joined = 1;
@@ -128,13 +136,8 @@ void Plan::schedule() {
             const bool alone =
                 operation.primitive->form == Form::loops && operation.passes[pass].axis.empty();
             if (operation.primitive->form != Form::stop) task.length = operation.lengths[pass];
-            if (operation.primitive->form == Form::product) {
-                const Operation::Product& p = operation.product;
-                // Cutting rows makes every thread pack all of B; worth avoiding where B is large.
-                task.step.by_columns =
-                    p.k * p.n > 16 * 1024 && p.n >= 32 * threads_ && p.n * 4 > p.m;
-                if (task.step.by_columns) task.length = p.n;
-            }
+            if (operation.primitive->form == Form::product && cuts_columns(operation.product))
+                task.step.by_columns = true, task.length = operation.product.n;
             if (!alone && operation.primitive->form != Form::stop)
                 task.parts = joined = parts_of(task.length);
             join(&task);
@@ -180,6 +183,16 @@ int64_t Plan::run_member(Frame& frame, int64_t member, int64_t first, int64_t la
     return -1;
 }
 
+// Of columns a thread has whole vectors, and takes whole blocks of them at a time.
+int64_t Plan::begin_of(const Task& task, int part) const {
+    if (!task.step.by_columns) return part_begin(task.length, task.parts, part);
+    const ProductKernels& kernels = *operations_[task.step.operation].product.kernels;
+    const int pieces = task.parts / threads_, thread = part / pieces;
+    const int64_t first = part_begin(task.length, threads_, thread, kernels.lanes);
+    const int64_t last = part_begin(task.length, threads_, thread + 1, kernels.lanes);
+    return first + part_begin(last - first, pieces, part % pieces, kernels.block_columns);
+}
+
 bool Plan::run_part_of(const Stage& stage, int part, Frame& frame) {
     for (const Task& task : stage.tasks) {
         const int i = task.step.operation;
@@ -193,8 +206,7 @@ bool Plan::run_part_of(const Stage& stage, int part, Frame& frame) {
             double* partials =
                 partials_.data() + (size_t)(i * threads_ * pieces_ + part) * partial_size;
             run_part(operations_, task.step, frame,
-                     Part{part_begin(task.length, task.parts, part),
-                          part_begin(task.length, task.parts, part + 1), part, task.joined},
+                     Part{begin_of(task, part), begin_of(task, part + 1), part, task.joined},
                      partials);
         }
     }

@@ -62,12 +62,17 @@ class Plan {
     int parts_of(int64_t length) const;
     bool adds_up_parts(const Operation& operation) const;
     Parts add_up_parts(int index);
+    bool cuts_columns(const Operation::Product& product) const;
+    bool shares_rows(const Operation& operation) const;
+    void make_room_for_rows();
+    int share_rows(int index);
     void check_members() const;
     bool conflicts(const Task& task, const Task& earlier) const;
     int64_t run_member(Frame& frame, int64_t member, int64_t first, int64_t last) const;
     int64_t run_alone(Frame& frame, int64_t first, int64_t last);
     void run_shared(Frame& frame, int thread, Stages& open, int64_t first, int64_t last,
                     std::atomic<int64_t>& stopped);
+    int64_t begin_of(const Task& task, int part) const;
     bool run_part_of(const Stage& stage, int part, Frame& frame);
     bool finite(const Operation& stop, int index, Frame& frame) const;
 
@@ -78,6 +83,7 @@ class Plan {
     std::vector<int> order_;     // of the operations that are not fused into another
     std::vector<Stage> stages_;  // of one step, for a plan without members
     std::deque<Buffer> room_;    // for what parts of products leave behind
+    Buffer rows_;                // of the one product that the threads are about
     std::vector<double> partials_;
     int64_t pieces_ = 1;  // of a task, for a thread
     double cost_ = 0;     // nanoseconds a step on one thread, roughly

@@ -6,8 +6,8 @@
 namespace mlpcore {
 
 // C (m, n) = A (m, k) B (k, n), plus `bias` (n) or plus what C holds. B is packed into panels, each
-// `lanes` columns wide and k rows long, padded with zeros; A has any strides, or is packed into
-// groups, each `block_rows` rows high and k columns long; C's rows are contiguous.
+// `lanes` columns wide and k rows long, padded with zeros; A has contiguous rows or columns, or is
+// packed into groups, each `block_rows` rows high and k columns long; C's rows are contiguous.
 struct Product {
     const void* a;
     bool packed;
@@ -21,7 +21,7 @@ struct Product {
 };
 
 struct ProductKernels {
-    int lanes, block_rows;
+    int lanes, block_rows, block_columns;
     void (*pack)(const void* b, int64_t b_row, int64_t b_column, int64_t k, int64_t n,
                  void* panels);
     // The same for contiguous rows, and the sums of the columns with it.

@@ -28,7 +28,8 @@ struct Region {
     const char *a, *b;
     char* c;
     const char* bias;
-    char* sums;  // of B's columns, or null
+    char* sums;          // of B's columns, or null
+    const char* packed;  // all of A, or null
 
     const Operation::Product& product() const { return operation.product; }
     int64_t item() const { return operation.item(); }
@@ -49,10 +50,8 @@ bool prefers_blas(const Region& r) {
            r.height() >= 16;
 }
 
-// Where A does not fit the second cache, it is copied into the order in which it is read.
 bool prefers_packed_rows(const Region& r) {
-    constexpr int64_t worth_packing = 60000000;
-    return r.work() > worth_packing && r.width() >= 96 && r.height() >= 32;
+    return r.packed || worth_packing_rows(r.height(), r.width(), r.product().k);
 }
 
 // C = A B by way of C' = B' A' pays where C is narrow and A's columns are close together: A then
@@ -72,8 +71,7 @@ void sum_columns(const Region& r) {
     const int64_t extents[2] = {r.product().k, r.product().n};
     void** arrays = r.frame.arrays(r.index);
     void* sources[2] = {arrays[r.product().b], arrays[r.product().row_sums]};
-    r.operation.loops[0](
-        Work{sources, nullptr, extents, r.n0, r.n1, nullptr, 1, nullptr, nullptr});
+    r.operation.loops[0](Work{sources, nullptr, extents, r.n0, r.n1, nullptr, 1, nullptr, nullptr});
 }
 
 // The operations behind the product, on rows [begin, end).
@@ -109,9 +107,8 @@ void through_blas(const Region& r) {
     if (r.sums) sum_columns(r);
     // In blocks, so that followers find the result in the second cache.
     const int64_t bytes = r.width() * r.item();
-    const int64_t block = r.operation.followers.empty()
-                              ? r.height()
-                              : std::max<int64_t>(512, second_cache / bytes);
+    const int64_t block =
+        r.operation.followers.empty() ? r.height() : std::max<int64_t>(512, second_cache / bytes);
     for (int64_t row = r.m0; row < r.m1; row += block) {
         const int64_t end = std::min(row + block, r.m1);
         if (r.bias)
@@ -146,9 +143,9 @@ void through_transpose(const Region& r, const ProductKernels& kernels) {
 
 void through_few(const Region& r, const ProductKernels& kernels) {
     const Operation::Product& p = r.product();
-    const Product product{r.a_at(r.m0, 0), false,  p.a_row,    p.a_column, nullptr,
-                          r.c_at(r.m0),    p.n,    r.bias,     false,      r.height(),
-                          r.width(),       p.k};
+    const Product product{r.a_at(r.m0, 0), false,        p.a_row,   p.a_column,
+                          nullptr,         r.c_at(r.m0), p.n,       r.bias,
+                          false,           r.height(),   r.width(), p.k};
     kernels.multiply_few(product, r.b, p.b_row, r.sums);
     run_followers(r, r.m0, r.m1);
 }
@@ -158,10 +155,9 @@ class Slices {
   public:
     Slices(const Region& region, const ProductKernels& kernels)
         : r_(region), kernels_(kernels), packs_rows_(prefers_packed_rows(region)) {
-        const int64_t longest = packs_rows_ ? longest_packed_slice : longest_slice;
-        count_ = std::max<int64_t>(1, (k() + longest - 1) / longest);
-        length_ = (k() + count_ - 1) / count_;
-        const int64_t rows = packed_block / (std::max<int64_t>(1, length_) * r_.item());
+        length_ = slice_length(k(), packs_rows_);
+        count_ = std::max<int64_t>(1, (k() + length_ - 1) / length_);
+        const int64_t rows = packed_block / (length_ * r_.item());
         block_ = packs_rows_ ? rows / kernels.block_rows * kernels.block_rows : r_.height();
         panel_row_ = round_up(r_.width(), kernels.lanes) * r_.item();
     }
@@ -178,7 +174,7 @@ class Slices {
 
     // C stays in the second cache while the slices come and go.
     void slice_by_slice() {
-        char* packed = (char*)panels.at_least((size_t)(panel_row_ * std::max<int64_t>(1, length_)));
+        char* packed = (char*)panels.at_least((size_t)(panel_row_ * length_));
         for (int64_t s = 0; s + 1 < count_; ++s) {
             pack(s, packed);
             multiply(s, packed, r_.m0, r_.m1);
@@ -224,7 +220,10 @@ class Slices {
         for (int64_t row = first; row < last; row += block_) {
             const int64_t rows = std::min(block_, last - row);
             const void* a = r_.a_at(row, s * length_);
-            if (packs_rows_) {
+            if (r_.packed) {
+                const int64_t padded = round_up(p.m, kernels_.block_rows);
+                a = r_.packed + (s * length_ * padded + row * length(s)) * r_.item();
+            } else if (packs_rows_) {
                 const int64_t padded = round_up(rows, kernels_.block_rows);
                 void* to = groups.at_least((size_t)(padded * length(s) * r_.item()));
                 kernels_.pack_rows(a, p.a_row, p.a_column, rows, length(s), to);
@@ -243,6 +242,17 @@ class Slices {
 };
 
 }  // namespace
+
+bool worth_packing_rows(int64_t m, int64_t n, int64_t k) {
+    constexpr int64_t worth_a_copy = 24000000;
+    return m * n * k > worth_a_copy && n >= 96 && m >= 32;
+}
+
+int64_t slice_length(int64_t k, bool packed) {
+    const int64_t longest = packed ? longest_packed_slice : longest_slice;
+    const int64_t count = std::max<int64_t>(1, (k + longest - 1) / longest);
+    return std::max<int64_t>(1, (k + count - 1) / count);
+}
 
 void run_product(const std::vector<Operation>& operations, const Step& step, Frame& frame,
                  const Part& part) {
@@ -266,9 +276,9 @@ void run_product(const std::vector<Operation>& operations, const Step& step, Fra
                         (const char*)arrays[p.b] + n0 * p.b_column * item,
                         (char*)arrays[p.c] + n0 * item,
                         p.bias < 0 ? nullptr : (const char*)arrays[p.bias] + n0 * item,
-                        sums ? (char*)arrays[p.row_sums] + n0 * item : nullptr};
-    const InstructionSet& set = instruction_set();
-    const ProductKernels& kernels = operation.float32 ? *set.float32 : *set.float64;
+                        sums ? (char*)arrays[p.row_sums] + n0 * item : nullptr,
+                        p.packed < 0 ? nullptr : (const char*)arrays[p.packed]};
+    const ProductKernels& kernels = *p.kernels;
     if (prefers_blas(region))
         through_blas(region);
     else if (prefers_few(region, kernels))

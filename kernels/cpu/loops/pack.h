@@ -4,6 +4,7 @@
 
 #include <utility>
 
+#include "kernel.h"
 #include "loops/vector.h"
 
 MLPCORE_BEGIN
@@ -17,6 +18,10 @@ constexpr int block_rows = 5, block_panels = 4;
 #else
 constexpr int block_rows = 4, block_panels = 3;
 #endif
+
+// Rows of memory are read in bands, so that neither they nor what they are copied to are many pages
+// at a time.
+constexpr int64_t band = 16;
 
 // to[l * Rows + r] = from[r * stride + l], for one vector of columns.
 template <class T, int Rows>
@@ -81,8 +86,6 @@ void pack_transposed(const T* from, int64_t stride, int count, int64_t k, T* to)
 template <class T>
 void pack(const void* b, int64_t b_row, int64_t b_column, int64_t k, int64_t n, void* panels) {
     constexpr int width = lanes<T>;
-    // Rows of B are read in bands, so that neither they nor the panels are many pages at a time.
-    constexpr int64_t band = 16;
     const T* from = (const T*)b;
     T* to = (T*)panels;
     if (b_column != 1) {
@@ -118,23 +121,46 @@ void pack_and_sum(const void* b, int64_t b_row, int64_t k, int64_t n, void* pane
     }
 }
 
+// For A whose columns are contiguous.
+template <class T>
+void pack_columns(const T* a, int64_t a_column, int64_t m, int64_t k, T* to) {
+    for (int64_t first = 0; first < k; first += band) {
+        const int64_t end = first + band < k ? first + band : k;
+        for (int64_t i = 0; i < m; i += block_rows)
+            for (int64_t x = first; x < end; ++x) {
+                const T* column = a + i + x * a_column;
+                T* group = to + i * k + x * block_rows;
+                if (i + block_rows <= m)
+                    memcpy(group, column, block_rows * sizeof(T));
+                else
+                    for (int r = 0; i + r < m; ++r) group[r] = column[r];
+            }
+    }
+}
+
+// Either the rows or the columns of A are contiguous.
 template <class T>
 void pack_rows(const void* a, int64_t a_row, int64_t a_column, int64_t m, int64_t k, void* groups) {
     const T* from = (const T*)a;
     T* to = (T*)groups;
-    if (a_column == 1) {
-        for (int64_t i = 0; i < m; i += block_rows, to += k * block_rows)
-            pack_transposed<T, block_rows>(from + i * a_row, a_row,
-                                           m - i < block_rows ? (int)(m - i) : block_rows, k, to);
-        return;
-    }
-    for (int64_t x = 0; x < k; ++x) {
-        const T* column = from + x * a_column;
-        int64_t i = 0;
-        for (; i + block_rows <= m; i += block_rows)
-            for (int r = 0; r < block_rows; ++r)
-                to[i * k + x * block_rows + r] = column[(i + r) * a_row];
-        for (int r = 0; i + r < m; ++r) to[i * k + x * block_rows + r] = column[(i + r) * a_row];
+    if (a_column != 1) return pack_columns(from, a_column, m, k, to);
+    for (int64_t i = 0; i < m; i += block_rows, to += k * block_rows)
+        pack_transposed<T, block_rows>(from + i * a_row, a_row,
+                                       m - i < block_rows ? (int)(m - i) : block_rows, k, to);
+}
+
+// All of A, one slice of k after the other, each with all groups of rows.
+template <class T>
+void pack_slices(const Work& w) {
+    const int64_t m = w.extents[0], k = w.extents[1], a_row = w.extents[2], a_column = w.extents[3];
+    const int64_t slice = w.extents[4], groups = w.extents[5];
+    const int64_t first = w.begin * block_rows;
+    const int64_t last = w.end * block_rows < m ? w.end * block_rows : m;
+    for (int64_t x = 0; x < k; x += slice) {
+        const int64_t length = k - x < slice ? k - x : slice;
+        pack_rows<T>(w.array<const T>(0) + first * a_row + x * a_column, a_row, a_column,
+                     last - first, length,
+                     w.array<T>(1) + x * groups * block_rows + first * length);
     }
 }
 

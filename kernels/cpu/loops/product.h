@@ -6,7 +6,7 @@
 
 MLPCORE_BEGIN
 
-// How many columns of packed A are fetched ahead.
+// How many columns of packed A, and rows of B beside them, are fetched ahead.
 constexpr int fetched_ahead = 16;
 
 template <class T, int Rows, int Panels, bool Packed>
@@ -29,7 +29,11 @@ void multiply_block(const Product& p, const T* a, const T* panels, int64_t colum
         if (Packed) MLPCORE_PREFETCH(a + (k + fetched_ahead) * step);
         Vector<T> b[Panels];
         MLPCORE_UNROLL
-        for (int v = 0; v < Panels; ++v) b[v] = load(panels + v * panel + k * lanes<T>);
+        for (int v = 0; v < Panels; ++v) {
+            const T* row = panels + v * panel + k * lanes<T>;
+            if (Packed) MLPCORE_PREFETCH(row + fetched_ahead * lanes<T>);
+            b[v] = load(row);
+        }
         MLPCORE_UNROLL
         for (int i = 0; i < Rows; ++i) {
             const T factor = a[i * row + k * step];
@@ -142,6 +146,6 @@ void multiply(const Product& p) {
 
 template <class T>
 constexpr ProductKernels product_kernels = {
-    lanes<T>, block_rows, pack<T>, pack_and_sum<T>, pack_rows<T>, multiply<T>, multiply_few<T>};
+    lanes<T>, block_rows, block_panels * lanes<T>, pack<T>, pack_and_sum<T>, pack_rows<T>, multiply<T>, multiply_few<T>};
 
 MLPCORE_END
