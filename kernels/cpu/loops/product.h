@@ -24,6 +24,14 @@ void multiply_block(const Product& p, const T* a, const T* panels, int64_t colum
         for (int i = 0; i < Rows; ++i)
             sum[i][v] = p.accumulate ? load_first(c + i * c_row + v * lanes<T>, count) : start;
     }
+    if (Packed) {
+        // What the next group adds to comes while this one is multiplied.
+        MLPCORE_UNROLL
+        for (int i = 0; i < Rows; ++i) {
+            MLPCORE_UNROLL
+            for (int v = 0; v < Panels; ++v) MLPCORE_PREFETCH(c + (Rows + i) * c_row + v * lanes<T>);
+        }
+    }
     const int64_t row = Packed ? 1 : p.a_row, step = Packed ? block_rows : p.a_column;
     for (int64_t k = 0; k < p.k; ++k) {
         if (Packed) MLPCORE_PREFETCH(a + (k + fetched_ahead) * step);
