@@ -6,8 +6,9 @@
 
 MLPCORE_BEGIN
 
-// How many columns of packed A, and rows of B beside them, are fetched ahead.
-constexpr int fetched_ahead = 16;
+// How many columns of packed A, and rows of B beside them, are fetched ahead. Panels of narrower
+// vectors lie nearly all in the first cache: there, fetching costs more than it saves.
+constexpr int fetched_ahead = MLPCORE_VECTOR_BYTES == 64 ? 16 : 0;
 
 template <class T, int Rows, int Panels, bool Packed>
 void multiply_block(const Product& p, const T* a, const T* panels, int64_t column, T* c) {
@@ -32,14 +33,16 @@ void multiply_block(const Product& p, const T* a, const T* panels, int64_t colum
             for (int v = 0; v < Panels; ++v) MLPCORE_PREFETCH(c + (Rows + i) * c_row + v * lanes<T>);
         }
     }
+    constexpr bool fetches = Packed && fetched_ahead > 0;
     const int64_t row = Packed ? 1 : p.a_row, step = Packed ? block_rows : p.a_column;
+    MLPCORE_UNROLL_BY_4
     for (int64_t k = 0; k < p.k; ++k) {
-        if (Packed) MLPCORE_PREFETCH(a + (k + fetched_ahead) * step);
+        if (fetches) MLPCORE_PREFETCH(a + (k + fetched_ahead) * step);
         Vector<T> b[Panels];
         MLPCORE_UNROLL
         for (int v = 0; v < Panels; ++v) {
             const T* row = panels + v * panel + k * lanes<T>;
-            if (Packed) MLPCORE_PREFETCH(row + fetched_ahead * lanes<T>);
+            if (fetches) MLPCORE_PREFETCH(row + fetched_ahead * lanes<T>);
             b[v] = load(row);
         }
         MLPCORE_UNROLL

@@ -17,8 +17,10 @@
 
 #if defined(__GNUC__)
 #define MLPCORE_PREFETCH(address) __builtin_prefetch(address)
+#define MLPCORE_UNROLL_BY_4 _Pragma("GCC unroll 4")
 #else
 #define MLPCORE_PREFETCH(address)
+#define MLPCORE_UNROLL_BY_4
 #endif
 
 MLPCORE_BEGIN
