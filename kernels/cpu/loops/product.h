@@ -71,15 +71,17 @@ void multiply_rest(const Product& p, const T* a, const T* panels, int64_t column
 
 template <class T, int Panels, bool Packed>
 void multiply_panels(const Product& p, const T* panels, int64_t column) {
+    // What is added to a sum waits for what was added before: fewer panels need more rows.
+    constexpr int most = block_rows * block_panels / Panels;
+    constexpr int rows = Packed ? block_rows : most < 8 ? most : 8;
     const T* a = (const T*)p.a;
     T* c = (T*)p.c + column;
-    const int64_t group = Packed ? block_rows * p.k : block_rows * p.a_row;
+    const int64_t group = Packed ? rows * p.k : rows * p.a_row;
     int64_t i = 0;
-    for (; i + block_rows <= p.m; i += block_rows, a += group)
-        multiply_block<T, block_rows, Panels, Packed>(p, a, panels, column, c + i * p.c_row);
+    for (; i + rows <= p.m; i += rows, a += group)
+        multiply_block<T, rows, Panels, Packed>(p, a, panels, column, c + i * p.c_row);
     if (i < p.m)
-        multiply_rest<T, Panels, Packed, block_rows - 1>(p, a, panels, column, c + i * p.c_row,
-                                                         p.m - i);
+        multiply_rest<T, Panels, Packed, rows - 1>(p, a, panels, column, c + i * p.c_row, p.m - i);
 }
 
 template <class T, bool Packed>

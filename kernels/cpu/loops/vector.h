@@ -6,8 +6,11 @@
 
 #include "mlpcore/real.h"
 
-#if defined(__AVX512F__)
+#if defined(__AVX2__)
 #include <immintrin.h>
+#endif
+
+#if defined(__AVX512F__)
 #define MLPCORE_VECTOR_BYTES 64
 #elif defined(__AVX__)
 #define MLPCORE_VECTOR_BYTES 32
@@ -73,7 +76,7 @@ MLPCORE_HD void store(T* p, const Vector<T>& v) {
     memcpy(p, &v, sizeof v);
 }
 
-#if defined(__AVX512F__)
+#if defined(__GNUC__) && defined(__AVX512F__)
 
 MLPCORE_HD Vector<float> load_first(const float* p, int count) {
     return (Vector<float>)_mm512_maskz_loadu_ps((__mmask16)((1u << count) - 1), p);
@@ -90,6 +93,19 @@ MLPCORE_HD void store_first(double* p, Vector<double> v, int count) {
 
 #else
 
+#if defined(__GNUC__) && defined(__AVX2__)
+
+MLPCORE_HD Vector<float> load_first(const float* p, int count) {
+    const __m256i lane = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
+    return (Vector<float>)_mm256_maskload_ps(p, _mm256_cmpgt_epi32(_mm256_set1_epi32(count), lane));
+}
+MLPCORE_HD Vector<double> load_first(const double* p, int count) {
+    const __m256i lane = _mm256_setr_epi64x(0, 1, 2, 3);
+    return (Vector<double>)_mm256_maskload_pd(p, _mm256_cmpgt_epi64(_mm256_set1_epi64x(count), lane));
+}
+
+#else
+
 template <class T>
 MLPCORE_HD Vector<T> load_first(const T* p, int count) {
     if (count == lanes<T>) return load(p);
@@ -97,12 +113,22 @@ MLPCORE_HD Vector<T> load_first(const T* p, int count) {
     for (int i = 0; i < count; ++i) padded[i] = p[i];
     return load(padded);
 }
+
+#endif
+
+// By halves; AVX2's masked stores take some processors longer.
 template <class T>
 MLPCORE_HD void store_first(T* p, const Vector<T>& v, int count) {
     if (count == lanes<T>) return store(p, v);
     T padded[lanes<T>];
     store(padded, v);
-    for (int i = 0; i < count; ++i) p[i] = padded[i];
+    const T* from = padded;
+    MLPCORE_UNROLL
+    for (int piece = lanes<T> / 2; piece > 0; piece /= 2) {
+        if (!(count & piece)) continue;
+        memcpy(p, from, piece * sizeof(T));
+        p += piece, from += piece;
+    }
 }
 
 #endif
