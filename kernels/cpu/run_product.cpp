@@ -54,11 +54,11 @@ bool prefers_packed_rows(const Region& r) {
     return r.packed || worth_packing_rows(r.height(), r.width(), r.product().k);
 }
 
-// C = A B by way of C' = B' A' pays where C is narrow and A's columns are close together: A then
-// fills whole vectors, which B could not.
+// C = A B by way of C' = B' A' pays where C fills a quarter of a vector at most and A's columns are
+// close together: A then fills whole vectors, which B could not.
 bool prefers_narrow(const Region& r, const ProductKernels& kernels) {
     const Operation::Product& p = r.product();
-    return p.a_row == 1 && p.b_column == 1 && 2 * r.width() <= kernels.lanes &&
+    return p.a_row == 1 && p.b_column == 1 && 4 * r.width() <= kernels.lanes &&
            r.height() >= 2 * r.width() && !r.bias && r.operation.followers.empty();
 }
 

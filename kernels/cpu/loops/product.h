@@ -35,7 +35,7 @@ void multiply_block(const Product& p, const T* a, const T* panels, int64_t colum
     }
     constexpr bool fetches = Packed && fetched_ahead > 0;
     const int64_t row = Packed ? 1 : p.a_row, step = Packed ? block_rows : p.a_column;
-    MLPCORE_UNROLL_BY_4
+    MLPCORE_UNROLLED_BY_4
     for (int64_t k = 0; k < p.k; ++k) {
         if (fetches) MLPCORE_PREFETCH(a + (k + fetched_ahead) * step);
         Vector<T> b[Panels];

@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "loops/hints.h"
 #include "mlpcore/real.h"
 
 #if defined(__AVX2__)
@@ -16,14 +17,6 @@
 #define MLPCORE_VECTOR_BYTES 32
 #else
 #define MLPCORE_VECTOR_BYTES 16
-#endif
-
-#if defined(__GNUC__)
-#define MLPCORE_PREFETCH(address) __builtin_prefetch(address)
-#define MLPCORE_UNROLL_BY_4 _Pragma("GCC unroll 4")
-#else
-#define MLPCORE_PREFETCH(address)
-#define MLPCORE_UNROLL_BY_4
 #endif
 
 MLPCORE_BEGIN
