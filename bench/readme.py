@@ -1,4 +1,4 @@
-"""``python -m bench.readme``: the newest results in the README, tables and one chart.
+"""``python -m bench.readme``: the results of our machines in the README, tables and one chart.
 
 Nothing there is typed: ``--check`` tells whether it is what the results say.
 """
@@ -17,12 +17,12 @@ from . import estimators, precisions, sweeps
 from .advice import advice
 from .charts import charts, svg
 from .groups import GROUPS
-from .results import Results, newest, newest_of_gpu
+from .results import Results, by_machine, newest_of_gpu
 from .statistics import INTERVAL
 from .tables import markdown, sentence, shortfalls, slow_downs, steps, tables
 
 END = "<!-- end -->"
-CHART = "speed.svg"
+CHART, CAPTION = "speed.svg", "Time of a training step, peers over mlpcore"
 _BENCH = Path(__file__).resolve().parent
 
 
@@ -33,9 +33,11 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--results", type=Path, default=_BENCH / "results")
     parser.add_argument("--readme", type=Path, default=_BENCH.parent / "README.md")
     options = parser.parse_args(arguments)
-    results, chart = newest(options.results), options.results / CHART
+    (results, *others), chart = by_machine(options.results), options.results / CHART
     before = options.readme.read_text(encoding="utf-8")
-    after = insert(before, "speed", section(results, chart, options.readme.parent))
+    image = f"![{CAPTION}]({chart.relative_to(options.readme.parent).as_posix()})"
+    speed = "\n\n".join([image, section(results), *map(folded, others)])
+    after = insert(before, "speed", speed)
     of_gpu = newest_of_gpu(options.results)
     if of_gpu is not None:
         after = insert(after, "gpu", section_of_gpu(of_gpu))
@@ -54,19 +56,17 @@ def main(arguments: list[str] | None = None) -> None:
     options.readme.write_text(after, encoding="utf-8")
 
 
-def section(results: Results, chart: Path, root: Path) -> str:
-    """The tables and the chart as Markdown, and beneath them what they were measured on."""
+def section(results: Results) -> str:
+    """The tables as Markdown, and beneath them what they were measured on."""
     facts = results.machine
     versions = ", ".join(f"{name} {version}" for name, version in facts["versions"].items())
     paragraphs = [
-        f"![Time of a training step, peers over mlpcore]({chart.relative_to(root).as_posix()})",
         *(markdown(table) for device in ("cpu", "gpu") if len(table := steps(results, device)) > 1),
         "Time of one training step: forward, backward, Adam, float32. Of each library the better "
         f"variant, as the median of {results.rounds('steps')} rounds taken in turn. The ratios "
         "are taken round by round: the median, its target where there is one, and beneath it "
-        f"{INTERVAL}. {facts['processor']}, {facts['cores']} cores, {facts['threads']} threads "
-        f"each; Python {facts['python']}, {versions}; {results.date[:10]}, commit "
-        f"{results.commit}.",
+        f"{INTERVAL}. {place(facts)}, {facts['threads']} threads each; Python {facts['python']}, "
+        f"{versions}; {results.date[:10]}, commit {results.commit}.",
     ]
     missed = shortfalls(results)
     if len(missed) > 1:
@@ -87,6 +87,12 @@ def section(results: Results, chart: Path, root: Path) -> str:
         )
         paragraphs += [text, markdown(slow_downs(results))]
     return "\n\n".join(paragraphs)
+
+
+def folded(results: Results) -> str:
+    """The section of a further machine, to be opened by those who have one like it."""
+    words = f"{place(results.machine)}, {results.date[:10]}"
+    return f"<details>\n<summary>{words}</summary>\n\n{section(results)}\n\n</details>"
 
 
 def section_of_gpu(results: Results) -> str:
@@ -128,7 +134,8 @@ def further(folder: Path, root: Path) -> Iterator[tuple[str, str]]:
 def place(facts: dict[str, Any]) -> str:
     """A machine in a few words."""
     card = f" and {facts['gpu']['name']}" if facts["gpu"] else ""
-    return f"{facts['processor']}, {facts['cores']} cores{card}"
+    vectors = facts["kernels"].get("instruction_set", "no kernels")
+    return f"{facts['processor']}, {vectors}, {facts['cores']} cores{card}"
 
 
 def latest(folder: Path, form: str) -> tuple[Path | None, dict[str, Any]]:

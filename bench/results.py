@@ -136,8 +136,8 @@ class Results:
         return list(dict.fromkeys(name for c in self.contests for name in c.values))
 
 
-def newest(folder: Path) -> Results:
-    """The results with the latest date that hold training steps, those without a GPU first.
+def by_machine(folder: Path) -> list[Results]:
+    """The results that hold training steps, one a machine: those without a GPU first, then the newest.
 
     Raises:
         FileNotFoundError: where there are none.
@@ -145,7 +145,7 @@ def newest(folder: Path) -> Results:
     found = [results for results in _all(folder) if results.group("steps")]
     if not found:
         raise FileNotFoundError(f"no results in {folder}: run mlpcore bench --output {folder}")
-    return max(found, key=lambda results: (not results.machine["gpu"], results.date))
+    return sorted(found, key=lambda r: (not r.machine["gpu"], r.date), reverse=True)
 
 
 def newest_of_gpu(folder: Path) -> Results | None:

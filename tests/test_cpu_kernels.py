@@ -192,6 +192,22 @@ def test_products(shape: Any, members: Any, dtype: str, instruction_set: str, rn
     assert_parity(affine, x[0] if members else x, weight, bias)
 
 
+@pytest.mark.parametrize("depth", [1, 6, 9])
+def test_products_of_every_size(depth: int, dtype: str, instruction_set: str, rng: Any) -> None:
+    """Blocks of every height and width, and what lies behind the last number stays."""
+    for n, o in itertools.product(range(1, 18), [*range(1, 34), 47, 48, 49, 65]):
+        x, weight, bias = (
+            rng.integers(-9, 10, size=s).astype(dtype) for s in [(n, depth), (depth, o), (o,)]
+        )
+        memory = np.full(n * o + 16, nan, dtype)
+        z = memory[: n * o].reshape(n, o)
+        _cpu.call("affine", [x, weight, bias], [z], {}, 1)
+        np.testing.assert_array_equal(z, x @ weight + bias)
+        _cpu.call("affine_weight_gradient", [x.T.copy(), weight], [z], {}, 1)
+        np.testing.assert_array_equal(z, x @ weight)
+        assert np.isnan(memory[n * o :]).all()
+
+
 @pytest.mark.parametrize("shape", [(0, 40), (3, 33), (21, 150), (300, 70)], ids=str)
 def test_a_few_rows_have_the_bits_of_many(
     shape: Any, members: Any, dtype: str, instruction_set: str, rng: Any

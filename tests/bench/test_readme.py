@@ -35,7 +35,7 @@ def test_section_of_a_gpu(results: Any, results_of_gpu: Any, tmp_path: Path) -> 
 def test_section(results: Any, tmp_path: Path) -> None:
     text, folder = tmp_path / "README.md", tmp_path / "bench" / "results"
     results.save(folder / "new.json")
-    results.date = "2023"
+    results.date, results.machine["processor"] = "2023", "Another"
     results.save(folder / "old.json")
     text.write_text("a\n<!-- speed -->\nold\n<!-- end -->\nb\n", encoding="utf-8")
     options = ["--readme", str(text), "--results", str(folder)]
@@ -47,6 +47,10 @@ def test_section(results: Any, tmp_path: Path) -> None:
     assert written.startswith("a\n<!-- speed -->\n![")
     assert "](bench/results/speed.svg)" in written
     assert written.endswith("\n<!-- end -->\nb\n")
+    own, _, other = written.partition("<details>")
+    assert f"<summary>{readme.place(results.machine)}, 2023</summary>" in other
+    assert "Another" not in own
+    assert own.count("| 4-3-2-2, batch 32 |") == other.count("| 4-3-2-2, batch 32 |")
     assert "| 4-3-2-2, batch 32 |" in written
     assert "with one other process busy" in written
     assert not readme.latest(folder, "another")[1]

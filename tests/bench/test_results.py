@@ -24,19 +24,20 @@ def test_files(results: Any, tmp_path: Path) -> None:
     assert results_of.Results.load(path) == results
     assert max(map(len, path.read_text(encoding="utf-8").splitlines())) < 1000
     later = tmp_path / "deeper" / "b.json"
-    results.date = "2025"
+    before, results.date = results.date, "2025"
     results.save(later)
     (tmp_path / "deeper" / "other.json").write_text('{"rows": []}', encoding="utf-8")
     (tmp_path / "deeper" / "list.json").write_text("[]", encoding="utf-8")
-    assert results_of.newest(path.parent).date == "2025"
+    assert [found.date for found in results_of.by_machine(path.parent)] == ["2025", before]
     results.machine["gpu"], results.date = {"name": "Some GPU"}, "2026"
     results.save(tmp_path / "deeper" / "gpu.json")
-    assert results_of.newest(path.parent).date == "2025"
+    dates = [found.date for found in results_of.by_machine(path.parent)]
+    assert dates == ["2025", before, "2026"]
     assert results_of.newest_of_gpu(path.parent) is None
     with pytest.raises(ValueError, match="expected mlpcore-bench-1"):
         results_of.Results.load(tmp_path / "deeper" / "other.json")
     with pytest.raises(FileNotFoundError, match="no results"):
-        results_of.newest(tmp_path)
+        results_of.by_machine(tmp_path)
 
 
 def test_what_moved(results: Any, tmp_path: Path) -> None:
