@@ -137,7 +137,7 @@ class Results:
 
 
 def by_machine(folder: Path) -> list[Results]:
-    """The results that hold training steps, one a machine: those without a GPU first, then the newest.
+    """Training steps of each machine: those without a GPU first, then the newest.
 
     Raises:
         FileNotFoundError: where there are none.
