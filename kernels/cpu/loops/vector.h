@@ -90,11 +90,13 @@ MLPCORE_HD void store_first(double* p, Vector<double> v, int count) {
 
 MLPCORE_HD Vector<float> load_first(const float* p, int count) {
     const __m256i lane = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
-    return (Vector<float>)_mm256_maskload_ps(p, _mm256_cmpgt_epi32(_mm256_set1_epi32(count), lane));
+    const __m256i mask = _mm256_cmpgt_epi32(_mm256_set1_epi32(count), lane);
+    return (Vector<float>)_mm256_maskload_ps(p, mask);
 }
 MLPCORE_HD Vector<double> load_first(const double* p, int count) {
     const __m256i lane = _mm256_setr_epi64x(0, 1, 2, 3);
-    return (Vector<double>)_mm256_maskload_pd(p, _mm256_cmpgt_epi64(_mm256_set1_epi64x(count), lane));
+    const __m256i mask = _mm256_cmpgt_epi64(_mm256_set1_epi64x(count), lane);
+    return (Vector<double>)_mm256_maskload_pd(p, mask);
 }
 
 #else
