@@ -6,8 +6,8 @@
 
 MLPCORE_BEGIN
 
-// How many columns of packed A, and rows of B beside them, are fetched ahead. Panels of narrower
-// vectors lie nearly all in the first cache: there, fetching costs more than it saves.
+// How many columns of packed A, and rows of B beside them, are fetched ahead. A product of narrower
+// vectors waits for half the bytes in as many instructions: there, fetching costs more than it saves.
 constexpr int fetched_ahead = MLPCORE_VECTOR_BYTES == 64 ? 16 : 0;
 
 template <class T, int Rows, int Panels, bool Packed>
