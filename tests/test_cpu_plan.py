@@ -167,7 +167,9 @@ def test_which_thread_takes_a_part_changes_no_bit(sizes: Any) -> None:
         np.testing.assert_array_equal(network.theta, networks[0].theta)
 
 
-@pytest.mark.parametrize("shape", [(150, 700, 260), (300, 75, 1100), (41, 2100, 300)], ids=str)
+@pytest.mark.parametrize(
+    "shape", [(150, 700, 260), (300, 75, 1100), (41, 2100, 300), (1100, 70, 130)], ids=str
+)
 @pytest.mark.parametrize("threads", [1, 2, 3, 7])
 def test_large_products(
     shape: Any, threads: int, dtype: str, instruction_set: str, rng: np.random.Generator

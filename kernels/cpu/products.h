@@ -22,11 +22,10 @@ struct Product {
 
 struct ProductKernels {
     int lanes, block_rows, block_columns;
-    void (*pack)(const void* b, int64_t b_row, int64_t b_column, int64_t k, int64_t n,
-                 void* panels);
-    // The same for contiguous rows, and the sums of the columns with it.
-    void (*pack_and_sum)(const void* b, int64_t b_row, int64_t k, int64_t n, void* panels,
-                         void* sums);
+    // With the sums of B's columns where `sums` is not null and B's rows are contiguous: added to
+    // what is there, or not.
+    void (*pack)(const void* b, int64_t b_row, int64_t b_column, int64_t k, int64_t n, void* panels,
+                 void* sums, bool adds);
     void (*pack_rows)(const void* a, int64_t a_row, int64_t a_column, int64_t m, int64_t k,
                       void* groups);
     void (*multiply)(const Product& product);

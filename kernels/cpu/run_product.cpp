@@ -132,7 +132,7 @@ void through_transpose(const Region& r, const ProductKernels& kernels) {
     } else {
         const int64_t size = round_up(m, kernels.lanes) * std::max<int64_t>(p.k, 1);
         void* packed = panels.at_least((size_t)size * sizeof(T));
-        kernels.pack(a, p.a_column, 1, p.k, m, packed);
+        kernels.pack(a, p.a_column, 1, p.k, m, packed, nullptr, false);
         product.panels = packed;
         kernels.multiply(product);
     }
@@ -164,7 +164,6 @@ class Slices {
 
     void run() {
         const bool in_blocks = r_.height() * r_.width() * r_.item() > second_cache;
-        if (r_.sums && count_ > 1) sum_columns(r_);
         in_blocks ? block_by_block() : slice_by_slice();
     }
 
@@ -208,11 +207,8 @@ class Slices {
 
     void pack(int64_t s, char* to) const {
         const Operation::Product& p = r_.product();
-        const char* from = r_.b_at(s * length_);
-        if (r_.sums && count_ == 1)
-            kernels_.pack_and_sum(from, p.b_row, length(s), r_.width(), to, r_.sums);
-        else
-            kernels_.pack(from, p.b_row, p.b_column, length(s), r_.width(), to);
+        kernels_.pack(r_.b_at(s * length_), p.b_row, p.b_column, length(s), r_.width(), to, r_.sums,
+                      s > 0);
     }
 
     void multiply(int64_t s, const char* packed, int64_t first, int64_t last) const {

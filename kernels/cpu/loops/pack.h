@@ -83,42 +83,39 @@ void pack_transposed(const T* from, int64_t stride, int count, int64_t k, T* to)
         for (int r = 0; r < Rows; ++r) to[i * Rows + r] = r < count ? from[r * stride + i] : T(0);
 }
 
-template <class T>
-void pack(const void* b, int64_t b_row, int64_t b_column, int64_t k, int64_t n, void* panels) {
-    constexpr int width = lanes<T>;
-    const T* from = (const T*)b;
-    T* to = (T*)panels;
-    if (b_column != 1) {
-        for (int64_t j = 0; j < n; j += width, to += k * width)
-            pack_transposed<T, width>(from + j * b_column, b_column,
-                                      n - j < width ? (int)(n - j) : width, k, to);
-        return;
-    }
+// For B whose rows are contiguous. Sums are of a band first, which is what rounds them less.
+template <class T, bool Sums>
+void pack_bands(const T* b, int64_t b_row, int64_t k, int64_t n, T* to, T* sums, bool adds) {
+    const int width = lanes<T>;
+    for (int64_t j = 0; Sums && !adds && j < n; ++j) sums[j] = T(0);
     for (int64_t first = 0; first < k; first += band) {
         const int64_t end = first + band < k ? first + band : k;
         for (int64_t j = 0; j < n; j += width) {
             const int count = n - j < width ? (int)(n - j) : width;
-            for (int64_t i = first; i < end; ++i)
-                store(to + j * k + i * width, load_first(from + i * b_row + j, count));
+            Vector<T> sum = {};
+            for (int64_t i = first; i < end; ++i) {
+                const Vector<T> v = load_first(b + i * b_row + j, count);
+                store(to + j * k + i * width, v);
+                if (Sums) sum += v;
+            }
+            if (Sums) store_first(sums + j, sum + load_first(sums + j, count), count);
         }
     }
 }
 
+// Either the rows or the columns of B are contiguous; sums are of contiguous rows.
 template <class T>
-void pack_and_sum(const void* b, int64_t b_row, int64_t k, int64_t n, void* panels, void* sums) {
+void pack(const void* b, int64_t b_row, int64_t b_column, int64_t k, int64_t n, void* panels,
+          void* sums, bool adds) {
     const T* from = (const T*)b;
     T* to = (T*)panels;
+    if (b_column == 1 && sums)
+        return pack_bands<T, true>(from, b_row, k, n, to, (T*)sums, adds);
+    if (b_column == 1) return pack_bands<T, false>(from, b_row, k, n, to, nullptr, false);
     const int width = lanes<T>;
-    for (int64_t j = 0; j < n; j += width, to += k * width) {
-        const int count = n - j < width ? (int)(n - j) : width;
-        Vector<T> sum = {};
-        for (int64_t i = 0; i < k; ++i) {
-            const Vector<T> v = load_first(from + i * b_row + j, count);
-            store(to + i * width, v);
-            sum += v;
-        }
-        store_first((T*)sums + j, sum, count);
-    }
+    for (int64_t j = 0; j < n; j += width, to += k * width)
+        pack_transposed<T, width>(from + j * b_column, b_column,
+                                  n - j < width ? (int)(n - j) : width, k, to);
 }
 
 // For A whose columns are contiguous.

@@ -160,6 +160,7 @@ void multiply(const Product& p) {
 
 template <class T>
 constexpr ProductKernels product_kernels = {
-    lanes<T>, block_rows, block_panels * lanes<T>, pack<T>, pack_and_sum<T>, pack_rows<T>, multiply<T>, multiply_few<T>};
+    lanes<T>,     block_rows,  block_panels * lanes<T>, pack<T>,
+    pack_rows<T>, multiply<T>, multiply_few<T>};
 
 MLPCORE_END
