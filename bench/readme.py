@@ -68,16 +68,24 @@ def section(results: Results) -> str:
         f"{INTERVAL}. {place(facts)}, {facts['threads']} threads each; Python {facts['python']}, "
         f"{versions}; {results.date[:10]}, commit {results.commit}.",
     ]
+    bounds = [*_bounds(results)]
+    if bounds:
+        paragraphs.append(fold("What bounds it, and how it fares beside a busy process", bounds))
+    return "\n\n".join(paragraphs)
+
+
+def _bounds(results: Results) -> Iterator[str]:
+    """What our targets leave to be had, and what another process takes from each library."""
     missed = shortfalls(results)
     if len(missed) > 1:
-        text = (
+        yield (
             "Of each target that is missed, the time that it allows a step; what our own products "
             "take alone, recorded as in a step, what they take with Adam's update, and our step. "
             "No step made of parts that take more than is allowed can meet the target."
         )
-        paragraphs += [text, markdown(missed)]
+        yield markdown(missed)
     if any(contest.busy for contest in results.group("steps")):
-        text = (
+        yield (
             "How many times slower with one other process busy, ours beside the better JAX; "
             "beneath it that interval, and how many processors a library is on when it is alone. "
             "Behind them, how many times faster than JAX we are with both beside it; then our step "
@@ -85,14 +93,17 @@ def section(results: Results) -> str:
             "last row NumPy's tangents, on threads that never wait for each other: what the "
             "system leaves to a program on all processors, within its interval."
         )
-        paragraphs += [text, markdown(slow_downs(results))]
-    return "\n\n".join(paragraphs)
+        yield markdown(slow_downs(results))
 
 
 def folded(results: Results) -> str:
     """The section of a further machine, to be opened by those who have one like it."""
-    words = f"{place(results.machine)}, {results.date[:10]}"
-    return f"<details>\n<summary>{words}</summary>\n\n{section(results)}\n\n</details>"
+    return fold(f"{place(results.machine)}, {results.date[:10]}", [section(results)])
+
+
+def fold(summary: str, paragraphs: list[str]) -> str:
+    """Paragraphs that are shown when they are asked for."""
+    return "\n\n".join([f"<details>\n<summary>{summary}</summary>", *paragraphs, "</details>"])
 
 
 def section_of_gpu(results: Results) -> str:

@@ -47,9 +47,11 @@ def test_section(results: Any, tmp_path: Path) -> None:
     assert written.startswith("a\n<!-- speed -->\n![")
     assert "](bench/results/speed.svg)" in written
     assert written.endswith("\n<!-- end -->\nb\n")
-    own, _, other = written.partition("<details>")
-    assert f"<summary>{readme.place(results.machine)}, 2023</summary>" in other
+    summary = f"<summary>{readme.place(results.machine)}, 2023</summary>"
+    own, found, other = written.partition(summary)
+    assert found
     assert "Another" not in own
+    assert written.count("<details>") == written.count("</details>") == 3
     assert own.count("| 4-3-2-2, batch 32 |") == other.count("| 4-3-2-2, batch 32 |")
     assert "| 4-3-2-2, batch 32 |" in written
     assert "with one other process busy" in written
