@@ -239,6 +239,7 @@ CSV = {
     "truths": "a,b\nTrue,x\nFALSE,y\n,x\ntrue,y\n",
     "a byte-order mark": "\ufeffa,b\n1,x\n",
     "blank lines": "\n\na,b\n1,x\n\n2,y\n\n",
+    "lines of blanks": "  \na,b\n1,x\n \t\n2,y\n\t",
     "short rows": "a,b\n1\n2,y\n",
     "other columns": "c,b,a\n1,x,2\n",
     "every word for what is missing": "a,b\n" + "".join(f"{word},{word}\n" for word in MISSING),

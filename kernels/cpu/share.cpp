@@ -8,14 +8,7 @@
 namespace mlpcore {
 namespace {
 
-const Primitive& packing() {
-    static const Primitive primitive = [] {
-        Primitive p;
-        p.name = "pack_rows", p.passes = {{"pack_slices", "groups"}};
-        return p;
-    }();
-    return primitive;
-}
+const Primitive packing{.name = "pack_rows", .passes = {{"pack_slices", "groups"}}};
 
 int64_t groups_of(const Operation::Product& p) {
     return (p.m + p.kernels->block_rows - 1) / p.kernels->block_rows;
@@ -55,7 +48,7 @@ int Plan::share_rows(int index) {
     operations_[index].product.packed = (int)product.operands.size();
     operations_[index].operands.push_back(rows);
     Operation pack;
-    pack.primitive = &packing(), pack.passes = pack.primitive->passes;
+    pack.primitive = &packing, pack.passes = pack.primitive->passes;
     pack.float32 = product.float32;
     pack.operands = {product.operands[p.a], rows};
     pack.operands[0].by_rows = false, pack.operands[1].written = true;

@@ -6,14 +6,7 @@
 namespace mlpcore {
 namespace {
 
-const Primitive& joining() {
-    static const Primitive primitive = [] {
-        Primitive p;
-        p.name = "join_parts", p.passes = {{"join_parts", "size"}};
-        return p;
-    }();
-    return primitive;
-}
+const Primitive joining{.name = "join_parts", .passes = {{"join_parts", "size"}}};
 
 Operand array(char* base, int64_t bytes, bool written) {
     Operand operand;
@@ -52,7 +45,7 @@ Plan::Parts Plan::add_up_parts(int index) {
         operations_.push_back(own);
     }
     Operation join;
-    join.primitive = &joining(), join.passes = join.primitive->passes, join.float32 = whole.float32;
+    join.primitive = &joining, join.passes = join.primitive->passes, join.float32 = whole.float32;
     join.operands = {array(others, (count - 1) * size * item, false),
                      array(others_sums, (count - 1) * sums * item, false), whole.operands[p.c],
                      sums > 0 ? whole.operands[p.row_sums] : Operand{}};
