@@ -17,9 +17,10 @@ from . import estimators, precisions, sweeps
 from .advice import advice
 from .charts import charts, svg
 from .groups import GROUPS
+from .libraries import title_of
 from .results import Results, by_machine, newest_of_gpu
 from .statistics import INTERVAL
-from .tables import markdown, sentence, shortfalls, slow_downs, steps, tables
+from .tables import markdown, names, sentence, shortfalls, slow_downs, steps, tables, targets_met
 
 END = "<!-- end -->"
 CHART, CAPTION = "speed.svg", "Time of a training step, peers over mlpcore"
@@ -62,16 +63,24 @@ def section(results: Results) -> str:
     versions = ", ".join(f"{name} {version}" for name, version in facts["versions"].items())
     paragraphs = [
         *(markdown(table) for device in ("cpu", "gpu") if len(table := steps(results, device)) > 1),
-        "Time of one training step: forward, backward, Adam, float32. Of each library the better "
-        f"variant, as the median of {results.rounds('steps')} rounds taken in turn. The ratios "
+        "Time of one training step: forward, backward, Adam, float32. NumPy only is mlpcore "
+        "without its kernels; products alone are the step's matrix products by `np.matmul(out=)` "
+        f"and nothing else. Of each library the better variant (of {_variants(results)}), "
+        f"as the median of {results.rounds('steps')} rounds taken in turn. The ratios "
         "are taken round by round: the median, its target where there is one, and beneath it "
         f"{INTERVAL}. {place(facts)}, {facts['threads']} threads each; Python {facts['python']}, "
         f"{versions}; {results.date[:10]}, commit {results.commit}.",
     ]
     bounds = [*_bounds(results)]
     if bounds:
-        paragraphs.append(fold("What bounds it, and how it fares beside a busy process", bounds))
+        paragraphs.append(fold("Behind these figures", bounds))
     return "\n\n".join(paragraphs)
+
+
+def _variants(results: Results) -> str:
+    """What the libraries were timed as that have more than one way."""
+    found = names(results.group("steps"))
+    return "; ".join(title_of(name) for name in found if name.startswith(("jax", "pytorch")))
 
 
 def _bounds(results: Results) -> Iterator[str]:
@@ -81,7 +90,8 @@ def _bounds(results: Results) -> Iterator[str]:
         yield (
             "Of each target that is missed, the time that it allows a step; what our own products "
             "take alone, recorded as in a step, what they take with Adam's update, and our step. "
-            "No step made of parts that take more than is allowed can meet the target."
+            "No step made of parts that take more than is allowed can meet the target. Shares are "
+            "medians of the rounds', like the ratios."
         )
         yield markdown(missed)
     if any(contest.busy for contest in results.group("steps")):
@@ -98,7 +108,9 @@ def _bounds(results: Results) -> Iterator[str]:
 
 def folded(results: Results) -> str:
     """The section of a further machine, to be opened by those who have one like it."""
-    return fold(f"{place(results.machine)}, {results.date[:10]}", [section(results)])
+    met, count = targets_met(results)
+    words = f"{place(results.machine)}, {results.date[:10]}: {met} of {count} targets met"
+    return fold(words, [section(results)])
 
 
 def fold(summary: str, paragraphs: list[str]) -> str:

@@ -167,9 +167,12 @@ def test_which_thread_takes_a_part_changes_no_bit(sizes: Any) -> None:
         np.testing.assert_array_equal(network.theta, networks[0].theta)
 
 
-@pytest.mark.parametrize(
-    "shape", [(150, 700, 260), (300, 75, 1100), (41, 2100, 300), (1100, 70, 130)], ids=str
-)
+LARGE = [(150, 700, 260), (300, 75, 1100), (41, 2100, 300)]
+#: Of more rows than a slice: their threads' sums joined, cut by columns, cut by rows.
+LARGE += [(1100, 70, 130), (600, 520, 600), (600, 700, 210)]
+
+
+@pytest.mark.parametrize("shape", LARGE, ids=str)
 @pytest.mark.parametrize("threads", [1, 2, 3, 7])
 def test_large_products(
     shape: Any, threads: int, dtype: str, instruction_set: str, rng: np.random.Generator
@@ -191,6 +194,25 @@ def test_large_products(
     tolerance = 1e-3 if dtype == "float32" else 1e-11
     for got, reference in expected:
         np.testing.assert_allclose(got, reference, rtol=0, atol=tolerance)
+
+
+@pytest.mark.parametrize("shape", [(33, 9, 490), (600, 700, 210), (600, 520, 600)], ids=str)
+def test_however_many_threads_sum_up_a_bias_gradient(
+    shape: Any, dtype: str, instruction_set: str, rng: np.random.Generator
+) -> None:
+    n, i, o = shape
+    x, dz = (rng.normal(size=s).astype(dtype) for s in [(n, i), (n, o)])
+    found = []
+    for threads in (1, 2, 3, 7):
+        dw, db = np.full((i, o), nan, dtype), np.full(o, nan, dtype)
+        plan = _cpu.Plan(threads)
+        plan.add("affine_weight_gradient", [x, dz], [dw], {})
+        plan.add("affine_bias_gradient", [dz], [db], {})
+        plan.finish()
+        plan.run(0, 1)
+        found.append(db)
+    for db in found[1:]:
+        np.testing.assert_array_equal(db, found[0])
 
 
 def test_neighbours_are_fused() -> None:

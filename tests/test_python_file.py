@@ -282,6 +282,17 @@ def test_a_column_without_a_name_is_named_as_pandas_names_it(
     assert capsys.readouterr().out.splitlines() == io.read_table(file).names
 
 
+def test_a_single_column_may_have_empty_texts(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("pandas")
+    file = tmp_path / "data.csv"
+    file.write_text('a\n1\n""\n\n \n2\n')
+    print_decoded(lambda columns: np.array(columns["a"], float), str(file))
+    printed = np.array(capsys.readouterr().out.split(), float)
+    np.testing.assert_array_equal(printed, io.read_table(file).columns["a"])
+
+
 def test_missing_is_what_pandas_calls_missing() -> None:
     parsers = pytest.importorskip("pandas._libs.parsers")
     assert set(MISSING) == parsers.STR_NA_VALUES

@@ -8,12 +8,23 @@ from ..groups import GROUPS
 from ..results import Measured, Results
 from . import groups
 from .busy import slow_downs
-from .cells import Table, markdown, sentence
+from .cells import Table, markdown, names, sentence
 from .gpu import on_gpu
-from .shortfalls import shortfalls
+from .shortfalls import shortfalls, targets_met
 from .steps import steps
 
-__all__ = ["Table", "markdown", "on_gpu", "sentence", "shortfalls", "slow_downs", "steps", "tables"]
+__all__ = [
+    "Table",
+    "markdown",
+    "names",
+    "on_gpu",
+    "sentence",
+    "shortfalls",
+    "slow_downs",
+    "steps",
+    "tables",
+    "targets_met",
+]
 
 #: The columns of `steps` when there is nobody else.
 _OWN_COLUMNS = 3

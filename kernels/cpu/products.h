@@ -22,16 +22,16 @@ struct Product {
 
 struct ProductKernels {
     int lanes, block_rows, block_columns;
-    // With the sums of B's columns where `sums` is not null and B's rows are contiguous: added to
-    // what is there, or not.
+    // With the sums of B's columns where `sums` is not null, added to what is there or not; B's rows
+    // must be contiguous for them.
     void (*pack)(const void* b, int64_t b_row, int64_t b_column, int64_t k, int64_t n, void* panels,
                  void* sums, bool adds);
     void (*pack_rows)(const void* a, int64_t a_row, int64_t a_column, int64_t m, int64_t k,
                       void* groups);
     void (*multiply)(const Product& product);
     // For at most `few_rows` rows of A: B is read as it is, `b_row` apart, since packing it takes
-    // longer than the product. The sums have the same order as above. `sums` of B's columns, or
-    // null.
+    // longer than the product. All sums have the same order as above; those of B's columns go to
+    // `sums`, or are left out where it is null.
     void (*multiply_few)(const Product& product, const void* b, int64_t b_row, void* sums);
 };
 constexpr int64_t few_rows = 4;

@@ -68,7 +68,8 @@ def print_predictions(predict: Callable[[Any], np.ndarray], path: str) -> None:
 def print_decoded(predict: Callable[[Any], np.ndarray], path: str) -> None:
     """Print the prediction for each row of a CSV file whose header names the columns."""
     with Path(path).open(encoding="utf-8-sig", newline="") as file:
-        lines = [line for line in csv.reader(file) if line[1:] or "".join(line).strip(" \t")]
+        # Blank lines are none; a single empty text in quotes is one.
+        lines = [cells for cells in csv.reader(file) if cells and not ",".join(cells).isspace()]
     columns = {
         name or f"Unnamed: {place}": ["nan" if cell in MISSING else cell for cell in cells]
         for place, (name, *cells) in enumerate(zip_longest(*lines, fillvalue=""))

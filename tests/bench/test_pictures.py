@@ -174,6 +174,8 @@ def test_what_a_missed_target_allows(results: Any) -> None:
     ]
     assert rows[0][3:] == ["100 ms\n125 %", "200 ms\n250 %", "1 s\n1250 %"]
     assert head[3:] == ["our products alone", "our products and Adam", "mlpcore"]
+    results.contests = [tiny]
+    assert tables.targets_met(results) == (1, 3)
     text = module("readme").section(results)
     assert "| 4-3-2-2, batch 32 | over products ≤ 0.5 | 625 ms |" in text
     assert "as the median of 5 rounds" in text

@@ -47,7 +47,7 @@ def test_section(results: Any, tmp_path: Path) -> None:
     assert written.startswith("a\n<!-- speed -->\n![")
     assert "](bench/results/speed.svg)" in written
     assert written.endswith("\n<!-- end -->\nb\n")
-    summary = f"<summary>{readme.place(results.machine)}, 2023</summary>"
+    summary = f"<summary>{readme.place(results.machine)}, 2023: "
     own, found, other = written.partition(summary)
     assert found
     assert "Another" not in own

@@ -83,7 +83,8 @@ void pack_transposed(const T* from, int64_t stride, int count, int64_t k, T* to)
         for (int r = 0; r < Rows; ++r) to[i * Rows + r] = r < count ? from[r * stride + i] : T(0);
 }
 
-// For B whose rows are contiguous. Sums are of a band first, which is what rounds them less.
+// For B whose rows are contiguous. Sums go from row to row, so that bands, slices and the parts of
+// threads change no bit of them.
 template <class T, bool Sums>
 void pack_bands(const T* b, int64_t b_row, int64_t k, int64_t n, T* to, T* sums, bool adds) {
     const int width = lanes<T>;
@@ -93,12 +94,13 @@ void pack_bands(const T* b, int64_t b_row, int64_t k, int64_t n, T* to, T* sums,
         for (int64_t j = 0; j < n; j += width) {
             const int count = n - j < width ? (int)(n - j) : width;
             Vector<T> sum = {};
+            if (Sums) sum = load_first(sums + j, count);
             for (int64_t i = first; i < end; ++i) {
                 const Vector<T> v = load_first(b + i * b_row + j, count);
                 store(to + j * k + i * width, v);
                 if (Sums) sum += v;
             }
-            if (Sums) store_first(sums + j, sum + load_first(sums + j, count), count);
+            if (Sums) store_first(sums + j, sum, count);
         }
     }
 }
