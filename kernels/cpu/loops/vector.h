@@ -84,9 +84,7 @@ MLPCORE_HD void store_first(double* p, Vector<double> v, int count) {
     _mm512_mask_storeu_pd(p, (__mmask8)((1u << count) - 1), (__m512d)v);
 }
 
-#else
-
-#if defined(__GNUC__) && defined(__AVX2__)
+#elif defined(__GNUC__) && defined(__AVX2__)
 
 MLPCORE_HD Vector<float> load_first(const float* p, int count) {
     const __m256i lane = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
@@ -98,6 +96,29 @@ MLPCORE_HD Vector<double> load_first(const double* p, int count) {
     const __m256i mask = _mm256_cmpgt_epi64(_mm256_set1_epi64x(count), lane);
     return (Vector<double>)_mm256_maskload_pd(p, mask);
 }
+// By halves: masked stores take some processors longer.
+MLPCORE_HD void store_first(float* p, Vector<float> v, int count) {
+    if (count == 8) return store(p, v);
+    __m128 half = _mm256_castps256_ps128((__m256)v);
+    if (count & 4) {
+        _mm_storeu_ps(p, half);
+        half = _mm256_extractf128_ps((__m256)v, 1), p += 4;
+    }
+    if (count & 2) {
+        _mm_storel_pi((__m64*)p, half);
+        half = _mm_movehl_ps(half, half), p += 2;
+    }
+    if (count & 1) _mm_store_ss(p, half);
+}
+MLPCORE_HD void store_first(double* p, Vector<double> v, int count) {
+    if (count == 4) return store(p, v);
+    __m128d half = _mm256_castpd256_pd128((__m256d)v);
+    if (count & 2) {
+        _mm_storeu_pd(p, half);
+        half = _mm256_extractf128_pd((__m256d)v, 1), p += 2;
+    }
+    if (count & 1) _mm_store_sd(p, half);
+}
 
 #else
 
@@ -108,22 +129,12 @@ MLPCORE_HD Vector<T> load_first(const T* p, int count) {
     for (int i = 0; i < count; ++i) padded[i] = p[i];
     return load(padded);
 }
-
-#endif
-
-// By halves; AVX2's masked stores take some processors longer.
 template <class T>
 MLPCORE_HD void store_first(T* p, const Vector<T>& v, int count) {
     if (count == lanes<T>) return store(p, v);
     T padded[lanes<T>];
     store(padded, v);
-    const T* from = padded;
-    MLPCORE_UNROLL
-    for (int piece = lanes<T> / 2; piece > 0; piece /= 2) {
-        if (!(count & piece)) continue;
-        memcpy(p, from, piece * sizeof(T));
-        p += piece, from += piece;
-    }
+    for (int i = 0; i < count; ++i) p[i] = padded[i];
 }
 
 #endif
