@@ -30,12 +30,21 @@ class Settings:
         full: whether each group runs all of its cases, and for longer.
         peers: whether the other libraries take part where they are installed.
         busy: whether each round is repeated beside a busy process.
+        repeats: how often all is held, where it is not the usual number of sittings.
+
+    Raises:
+        ValueError: where all is held less than once.
     """
 
     only: Sequence[str] = ()
     full: bool = False
     peers: bool = False
     busy: bool = False
+    repeats: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.repeats is not None and self.repeats < 1:
+            raise ValueError(f"got {self.repeats} sittings, expected at least 1")
 
     @property
     def sittings(self) -> int:
@@ -44,7 +53,7 @@ class Settings:
         A process lies in memory in its own way, which makes it faster or slower for as long as it
         lives; the spread of several tells how much that matters.
         """
-        return 3 if self.full else 2
+        return self.repeats or (3 if self.full else 2)
 
     @property
     def rounds(self) -> int:

@@ -34,6 +34,10 @@ def bench(
     busy: Annotated[
         bool, Option("--busy", help="Each round once more beside a busy process.")
     ] = False,
+    sittings: Annotated[
+        int | None,
+        Option(help="How often all is held, each time by new processes. [default: 2, or 3]"),
+    ] = None,
     output: Annotated[Path, Option(help="The directory for results, report and charts.")] = Path(
         "mlpcore-bench"
     ),
@@ -51,7 +55,7 @@ def bench(
         raise typer.Exit(_compare(console, *compare, threshold))
     suite, machine = module("suite"), module("machine")
     with usage():
-        run = suite.Run(suite.Settings(tuple(only or ()), full, peers, busy))
+        run = suite.Run(suite.Settings(tuple(only or ()), full, peers, busy, sittings))
     path = output / f"{machine.slug(machine.machine())}.json"
     results = _run(run, console, path)
     for title, table in module("tables").tables(results):

@@ -81,6 +81,23 @@ def test_training_steps_have_more_rounds_of_a_quick_run(monkeypatch: pytest.Monk
         assert (rounds["stacks"], rounds["steps"]) == (usual, more)
 
 
+def test_sittings_are_as_many_as_asked_for(fake: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(suite, "at_hand", lambda peers, full: [libraries.LIBRARIES["cpu"]])
+    run = suite.Run(suite.Settings(only=("stacks",), repeats=5))
+    run.contests = run.contests[:1]
+    monkeypatch.setattr(run, "processes", lambda: contextlib.nullcontext([fake("cpu", 1.0, [])]))
+    told: list[str] = []
+    found = run.run(lambda what, done: told.append(what.split()[0]))
+    assert told == 5 * ["validate", *3 * ["time"]]
+    assert (found.settings["sittings"], found.settings["rounds"]) == (5, 15)
+
+
+def test_a_run_without_a_sitting_is_refused(tmp_path: Path) -> None:
+    result = run("--sittings", "0", "--output", str(tmp_path))
+    assert result.exit_code == 2
+    assert "got 0 sittings, expected at least 1" in result.output
+
+
 def test_large_cases_are_held_one_by_one(fake: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """And what has been measured is kept after each."""
     monkeypatch.setattr(suite, "at_hand", lambda peers, full: [libraries.LIBRARIES["gpu"]])
