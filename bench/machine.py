@@ -45,6 +45,13 @@ def slug(facts: dict[str, Any]) -> str:
     return f"{_words(facts['processor'])}-{facts['cores']}-cores"
 
 
+def place(facts: dict[str, Any]) -> str:
+    """A machine in a few words."""
+    card = f" and {facts['gpu']['name']}" if facts["gpu"] else ""
+    vectors = facts["kernels"].get("instruction_set", "no kernels")
+    return f"{facts['processor']}, {vectors}, {facts['cores']} cores{card}"
+
+
 def stamp() -> dict[str, str]:
     """When, and which source."""
     return {"date": datetime.now(UTC).isoformat(timespec="seconds"), "commit": _commit()}

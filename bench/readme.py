@@ -18,6 +18,7 @@ from .advice import advice
 from .charts import charts, svg
 from .groups import GROUPS
 from .libraries import title_of
+from .machine import place
 from .results import Results, by_machine, newest_of_gpu
 from .statistics import INTERVAL
 from .tables import markdown, names, sentence, shortfalls, slow_downs, steps, tables, targets_met
@@ -152,13 +153,6 @@ def further(folder: Path, root: Path) -> Iterator[tuple[str, str]]:
             f"{found['date'][:10]}, commit {found['commit']}."
         )
         yield name, "\n\n".join(paragraphs)
-
-
-def place(facts: dict[str, Any]) -> str:
-    """A machine in a few words."""
-    card = f" and {facts['gpu']['name']}" if facts["gpu"] else ""
-    vectors = facts["kernels"].get("instruction_set", "no kernels")
-    return f"{facts['processor']}, {vectors}, {facts['cores']} cores{card}"
 
 
 def latest(folder: Path, form: str) -> tuple[Path | None, dict[str, Any]]:

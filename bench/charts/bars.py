@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..libraries import title_of
+from ..machine import place
 from ..results import Results
 from ..statistics import Spread
 from ..words import number
@@ -54,7 +55,7 @@ def against_peers(results: Results, device: str) -> Chart | None:
     axes.spines.left.set_visible(False)
     axes.grid(axis="y", visible=False)
     logarithmic(axes.xaxis, lambda value: f"{number(value)} ×")
-    axes.set_xlabel("time over that of mlpcore")
+    axes.set_xlabel(f"time over that of mlpcore; {place(results.machine)}")
     _legend(figure, families)
     return Chart(
         "peers" if device == "cpu" else "peers-gpu",

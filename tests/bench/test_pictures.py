@@ -13,6 +13,7 @@ from mlpcore.cli.bench import module
 
 charts, lines, page = module("charts"), module("charts.lines"), module("report.page")
 advice, ceilings, tables = module("advice"), module("ceilings"), module("tables")
+machine = module("machine")
 
 
 def test_charts(results: Any, results_of_gpu: Any) -> None:
@@ -31,6 +32,7 @@ def test_drawings_take_the_colours_of_a_page(results: Any) -> None:
     assert "var(" not in plain
     assert "the note" in plain
     assert "JAX" in plain
+    assert machine.place(results.machine) in plain
     assert charts.png(chart).startswith(b"\x89PNG")
     assert charts.svg(chart, note="the note") == plain
 

@@ -9,7 +9,7 @@ import pytest
 
 from mlpcore.cli.bench import module
 
-readme = module("readme")
+machine, readme = module("machine"), module("readme")
 
 
 def test_the_readme_shows_the_newest_results(checkout: Path) -> None:
@@ -47,7 +47,7 @@ def test_section(results: Any, tmp_path: Path) -> None:
     assert written.startswith("a\n<!-- speed -->\n![")
     assert "](bench/results/speed.svg)" in written
     assert written.endswith("\n<!-- end -->\nb\n")
-    summary = f"<summary>{readme.place(results.machine)}, 2023: "
+    summary = f"<summary>{machine.place(results.machine)}, 2023: "
     own, found, other = written.partition(summary)
     assert found
     assert "Another" not in own
