@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import time
 
 import numpy as np
 
-from mlpcore.backend import kernels
 from mlpcore.experiments.folds import Split
 from mlpcore.experiments.plan import Bucket, Plan, cost
 from mlpcore.experiments.problem import Problem
 from mlpcore.experiments.train import Task, train
 
-#: Steps and epochs of a trial.
+#: Epochs of a trial, and the least steps of each.
 STEPS, EPOCHS = 4, 3
+#: The seconds that the steps of such an epoch should take by the model of costs, where there are as
+#: many: what an epoch takes besides its steps is multiplied like them, and so must be little.
+LONG_ENOUGH = 0.01
 
 
 def estimated(problem: Problem, plan: Plan) -> Plan:
@@ -31,20 +34,21 @@ def _seconds(problem: Problem, bucket: Bucket) -> float:
     What comes before the second epoch is the start, which the members share in part.
     """
     recipe, count = bucket.members[0].recipe, len(bucket.members)
-    members = bucket.members[: 2 * kernels.threads()]
     whole = cost(problem, bucket.members[0])
-    small = _part(problem, whole.batch)
+    wanted = math.ceil(LONG_ENOUGH * whole.threads / whole.step(recipe.hidden))  # members' steps
+    members = bucket.members[: max(2 * whole.threads, -(-wanted // STEPS))]
+    steps = min(whole.steps, max(STEPS, -(-wanted // len(members))))
+    small = _part(problem, steps * whole.batch)
     ends = [time.perf_counter()]
     task = Task(dataclasses.replace(bucket, members=members), EPOCHS)
     train(small, task, lambda _: ends.append(time.perf_counter()))
     epochs = np.diff(ends)
-    share = min(STEPS, whole.steps) / whole.steps * len(members) / count
+    share = steps / whole.steps * len(members) / count
     return float(epochs[0] + recipe.epochs * np.min(epochs[1:], initial=epochs[0]) / share)
 
 
-def _part(problem: Problem, batch: int) -> Problem:
-    """The problem with as many rows as a trial has steps for."""
-    rows = STEPS * batch
+def _part(problem: Problem, rows: int) -> Problem:
+    """The problem with so many rows to train on, at most."""
     splits = tuple(
         Split(
             split.training[:rows],

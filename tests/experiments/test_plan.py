@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import tracemalloc
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -11,8 +12,9 @@ import pytest
 
 import mlpcore as mc
 from mlpcore.backend import kernels
+from mlpcore.experiments import estimate
 from mlpcore.experiments.cost import Cost, partition
-from mlpcore.experiments.plan import Plan, plan
+from mlpcore.experiments.plan import Plan, cost, plan
 from mlpcore.experiments.study import study
 from mlpcore.experiments.train import Task, train
 
@@ -171,6 +173,37 @@ def test_a_plan_can_be_printed_before_it_runs() -> None:
     assert len(found.seconds) == 2
     assert all(0 < seconds < 60 for seconds in found.seconds)
     assert "estimate" not in str(planned(space))
+
+
+@pytest.mark.parametrize(("hidden", "seeds"), [(8, 300), (8, 1), (512, 300)])
+def test_an_estimate_is_near_what_a_plan_takes(
+    hidden: int, seeds: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where what an epoch takes besides its steps is longer than a few of them."""
+    now, trials = 0.0, []
+
+    def run(problem: Any, task: Task, tick: Any = None) -> None:
+        nonlocal now
+        members = task.bucket.members
+        model = cost(problem, members[0])
+        step = model.step(members[0].recipe.hidden)
+        steps = len(members) / kernels.threads() * model.steps * step
+        trials.append(steps)
+        for _ in range(task.epochs):
+            now += 4e-4 + steps
+            if tick is not None:
+                tick(len(members))
+
+    monkeypatch.setattr(estimate, "train", run)
+    monkeypatch.setattr(estimate, "time", SimpleNamespace(perf_counter=lambda: now))
+    space, more = {"hidden": (hidden,), "seed": range(seeds)}, {"epochs": 50, "batch_size": 10}
+    (bucket,) = planned(space, **more).buckets
+    problem = study(space, X, Y, cv=HALVES, **more).problem
+    (found,) = estimate.estimated(problem, Plan((bucket,))).seconds
+    now = 0.0
+    run(problem, Task(bucket, 50))
+    assert found == pytest.approx(now, rel=0.2)
+    assert max(trials[:-1]) < 0.1
 
 
 def test_a_plan_takes_the_limits() -> None:
