@@ -55,7 +55,7 @@ def against_peers(results: Results, device: str) -> Chart | None:
     axes.spines.left.set_visible(False)
     axes.grid(axis="y", visible=False)
     logarithmic(axes.xaxis, lambda value: f"{number(value)} ×")
-    axes.set_xlabel(f"time over that of mlpcore; {place(results.machine)}")
+    axes.set_xlabel(f"time over that of mlpcore\n{place(results.machine)}")
     _legend(figure, families)
     return Chart(
         "peers" if device == "cpu" else "peers-gpu",
