@@ -4,25 +4,21 @@ from __future__ import annotations
 
 import numpy as np
 
-from mlpcore.backend.dispatch import Array
-from mlpcore.training.buffers import Buffers
 from mlpcore.training.step import Step
 
 
-def rewind(
-    buffers: Buffers, step: Step, kept: list[Array], failed: np.ndarray, steps: range
-) -> dict[int, int]:
+def rewind(step: Step, failed: np.ndarray, steps: range) -> dict[int, int]:
     """Leave each failed member with the parameters before the first step that broke it.
 
-    Draws and rates are counted, not consumed, so ``steps`` can be run again from the snapshot
-    ``kept``, now one at a time, and end in the same numbers. Only the failed members move.
+    Draws and rates are counted, not consumed, so ``steps`` can be run again from what the step has
+    kept, now one at a time, and end in the same numbers. Only the failed members move.
 
     Returns:
         For each failed member the step that broke it: its loss was not finite, or the update that
         followed made a parameter so.
     """
-    gradient, losses = step.gradient[...] + 0, step.timetable.losses.copy()
-    buffers.restore(kept, failed)
+    buffers, gradient, losses = step.buffers, step.gradient[...] + 0, step.timetable.losses.copy()
+    buffers.restore(step.kept, failed)
     broken: dict[int, int] = {}
     active = failed.copy()
     for number in steps:

@@ -28,12 +28,14 @@ class Step(ABC):
 
     Attributes:
         gradient: the gradient of the last step, ``(..., P)``.
+        kept: what the buffers held when `keep` was called last, or at first.
     """
 
     def __init__(self, buffers: Buffers, data: Data, timetable: Timetable, batches: Batches):
         network = buffers.network
         self.buffers, self.data, self.timetable, self.batches = buffers, data, timetable, batches
         self.gradient = network.backend.zeros(tuple(buffers.theta.shape), network.dtype)
+        self.kept = buffers.snapshot()
         common = buffers.optimizer.common
         penalised = any(np.any(np.asarray(common[name])) for name in ("l2", "weight_decay"))
         mask = network.layout.mask(("weight",))
@@ -42,6 +44,10 @@ class Step(ABC):
     @abstractmethod
     def run(self, first: int, last: int, active: np.ndarray) -> np.ndarray:
         """Steps ``first`` to ``last - 1``; for each member -1, or the step it stopped at."""
+
+    @abstractmethod
+    def keep(self) -> None:
+        """Copy the buffers as they are, to take back what steps from here on break."""
 
     @abstractmethod
     def finite(self) -> np.ndarray:
@@ -119,6 +125,10 @@ class FunctionalStep(Step):
             self._run(step, active, stopped)
         return stopped
 
+    def keep(self) -> None:
+        """Copy the buffers as they are, to take back what steps from here on break."""
+        self.buffers.snapshot(self.kept)
+
     def finite(self) -> np.ndarray:
         """For each member whether all its parameters and statistics are finite numbers."""
         return self.buffers.finite()
@@ -168,9 +178,7 @@ class RecordedStep(Step):
         super().__init__(buffers, data, timetable, batches)
         self._full = self._record(batches.size, batches.full)
         self._last = self._record(batches.last, 1) if batches.last else None
-        self._kept = [array for array in buffers.values if array.shape[-1]]
-        self._norms = np.zeros(())  # of the gradient, and of all that has to stay finite
-        self._everyone = np.ones(buffers.network.members or 1, dtype=bool)
+        self._keep = self._record_copies()
         self._measure = self._record_norms()
 
     def run(self, first: int, last: int, active: np.ndarray) -> np.ndarray:
@@ -186,26 +194,39 @@ class RecordedStep(Step):
             stopped = np.where(stopped < 0, tail, stopped)
         return stopped
 
+    def keep(self) -> None:
+        """Copy the buffers as they are, to take back what steps from here on break."""
+        self._keep.run(0, 1)
+
     def finite(self) -> np.ndarray:
         """For each member whether all its parameters and statistics are finite numbers."""
-        self._measure.run(0, 1)
-        self._norms = self.buffers.network.backend.to_numpy(self._measured)
-        finite = np.isfinite(self._norms[1:])
+        finite: np.ndarray = self._measure.run(0, 1) < 0
         # A norm of finite numbers may overflow; only then is it worth a look at each of them.
-        return self._everyone if np.count_nonzero(finite) == finite.size else self.buffers.finite()
+        return finite if np.count_nonzero(finite) == finite.size else self.buffers.finite()
 
     def gradient_norm(self) -> Any:
         """The 2-norm of the last gradient on the host, ``()`` or ``(E,)``, by `finite`."""
-        return self._norms[0]
+        return self.buffers.network.backend.to_numpy(self._norm)
+
+    def _record_copies(self) -> Any:
+        plan = self.buffers.network.backend.plan()
+        for array, kept in zip(self.buffers.arrays, self.kept, strict=True):
+            if array.shape[-1]:
+                identity(plan.symbol(array), out=plan.symbol(kept))
+        plan.finish()
+        return plan
 
     def _record_norms(self) -> Any:
+        """The gradient's, and those of what has to stay finite, where a member stops if not."""
         network = self.buffers.network
         plan = network.backend.plan()
-        shape = (1 + len(self._kept), *self.gradient.shape[:-1])
-        self._measured = network.backend.zeros(shape, network.dtype)
-        for place, array in enumerate((self.gradient, *self._kept)):
-            symbol = plan.symbol(array)
-            gradient_norm(symbol, symbol, None, out=plan.symbol(self._measured[place, ...]))
+        self._norm = network.backend.zeros(tuple(self.gradient.shape[:-1]), network.dtype)
+        gradient = plan.symbol(self.gradient)
+        gradient_norm(gradient, gradient, None, out=plan.symbol(self._norm))
+        for array in self.buffers.values:
+            if array.shape[-1]:
+                values = plan.symbol(array)
+                plan.stop_if_not_finite(gradient_norm(values, values, None))
         plan.finish()
         return plan
 

@@ -118,16 +118,15 @@ class Trainer:
 
     def _form_crew(self, places: np.ndarray) -> None:
         self.crew = Crew(self.state, self.job, places)
-        self._kept = self.crew.buffers.snapshot()
         self._piece = 1
 
     def _stretch(self, last: int) -> None:
         """The steps up to ``last``; whoever diverged on them leaves."""
-        first, buffers = self._done, self.crew.buffers
-        self._kept = buffers.snapshot(self._kept)
+        first, step = self._done, self.crew.step
+        step.keep()
         active = self.state.active[self.crew.places]
         stopped = self._replay(last, active)
-        good = self.crew.step.finite() & (stopped < 0)
+        good = step.finite() & (stopped < 0)
         if np.count_nonzero(good) == good.size:  # a tenth of what all() takes, every epoch
             return
         failed = active & ~good
@@ -165,7 +164,7 @@ class Trainer:
             DivergenceError: where every member that was to train has diverged.
         """
         crew, epoch = self.crew, self.state.epochs
-        broken = rewind(crew.buffers, crew.step, self._kept, failed, steps)
+        broken = rewind(crew.step, failed, steps)
         members = {int(crew.places[place]): step for place, step in broken.items()}
         self.state.active[crew.places[failed]] = False
         self.history.diverged |= dict.fromkeys(members, len(self.history))
@@ -199,7 +198,7 @@ class Trainer:
         buffers = self.crew.buffers
         broken = ~buffers.finite()
         if broken.any():
-            buffers.restore(self._kept, broken)
+            buffers.restore(self.crew.step.kept, broken)
         self.crew.hand_over(self.state)
         if self.watch is not None:
             self.watch.restore()

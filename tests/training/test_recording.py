@@ -61,11 +61,15 @@ def test_the_calls_of_a_step_are_in_the_order_of_its_mathematics(
         "gradient_norm",
         "adam",
     ]
-    *steps, measure = tapes
+    *steps, keep, measure = tapes
     assert [one.calls[0][2][0].shape for one in steps] == [(4, 4), (3, 4)]
     for one in steps:
         assert [p.name if p else "stop_if_not_finite" for p, *_ in one.calls] == names
-    assert [p.name for p, *_ in measure.calls] == ["gradient_norm"] * 3
+    assert [p.name for p, *_ in keep.calls] == ["identity"] * 4
+    assert [p.name if p else "stop_if_not_finite" for p, *_ in measure.calls] == [
+        "gradient_norm",
+        *("gradient_norm", "stop_if_not_finite") * 2,
+    ]
 
 
 def test_a_symbol_looks_like_its_array(tape: type) -> None:

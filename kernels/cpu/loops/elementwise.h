@@ -125,15 +125,25 @@ MLPCORE_HD void copy_row(T* to, const T* from, int64_t count) {
     memcpy(to + count - line, from + count - line, 64);
 }
 
-// inputs x, index; outputs the rows of x that index names
+template <class T>
+MLPCORE_HD void fetch_row(const T* from, int64_t count) {
+    for (int64_t j = 0; j < count; j += 64 / (int64_t)sizeof(T)) MLPCORE_PREFETCH(from + j);
+}
+
+// inputs x, index; outputs the rows of x that index names. The rows of a shuffle lie anywhere: long
+// ones are fetched while those before them are copied.
 template <class T>
 void gather_rows(const Work& w) {
+    constexpr int64_t ahead = 4, line = 64 / (int64_t)sizeof(T);
     const int64_t k = w.extents[1], rows = w.extents[2];
     const T* x = w.array<T>(0);
     const int64_t* index = w.array<int64_t>(1);
     T* y = w.array<T>(2);
+    const auto names_row = [=](int64_t i) { return i >= 0 && i < rows; };
     for (int64_t r = w.begin; r < w.end; ++r) {
-        if (index[r] < 0 || index[r] >= rows) {
+        if (k > line && r + ahead < w.end && names_row(index[r + ahead]))
+            fetch_row(x + index[r + ahead] * k, k);
+        if (!names_row(index[r])) {
             *w.out_of_range = true;
             continue;
         }

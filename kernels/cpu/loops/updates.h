@@ -48,36 +48,43 @@ void update(const Work& w) {
 
 // A part leaves a power of two near its largest magnitude and the sum of squares in units of it,
 // which cannot overflow; units so small or large that they cannot be turned over are not needed.
+// Memory is read once, in blocks short enough for the first cache and for sums in T: what an earlier
+// block came to is put into the units of a later one with a larger magnitude.
 template <class T, class Magnitude>
 MLPCORE_HD void sum_squares(const Work& w, const Magnitude& magnitude) {
     constexpr int width = 64 / (int)sizeof(T), largest_exponent = sizeof(T) == 4 ? 100 : 1000;
+    constexpr int64_t block = 1024;
     // As integers, magnitudes are in the same order, and a vector's are compared at once.
     using Bits = typename Real<T>::Bits;
-    Bits top[width] = {};
-    T lane[width];
-    const int64_t whole = w.begin + (w.end - w.begin) / width * width;
-    for (int64_t i = w.begin; i < whole; i += width)
-        for (int l = 0; l < width; ++l) top[l] = std::max(top[l], bits_of(magnitude(i + l)));
-    for (int64_t i = whole; i < w.end; ++i) top[0] = std::max(top[0], bits_of(magnitude(i)));
-    const Bits largest = *std::max_element(top, top + width);
-    const int exponent = largest == 0 ? 0 : std::ilogb(from_bits(largest));
-    const int unit = std::clamp(exponent, -largest_exponent, largest_exponent);
-    const T inverse = std::ldexp(T(1), -unit);
+    Bits largest = 0;
+    int unit = 0;
     double sum = 0;
-    constexpr int block = 1024;  // short enough for sums in T, joined in float64
-    for (int64_t start = w.begin; start < whole; start += block) {
-        const int64_t end = start + block < whole ? start + block : whole;
-        for (int l = 0; l < width; ++l) lane[l] = T(0);
-        for (int64_t i = start; i < end; i += width)
+    for (int64_t start = w.begin; start < w.end; start += block) {
+        const int64_t end = start + block < w.end ? start + block : w.end;
+        const int64_t whole = start + (end - start) / width * width;
+        Bits top[width] = {};
+        for (int64_t i = start; i < whole; i += width)
+            for (int l = 0; l < width; ++l) top[l] = std::max(top[l], bits_of(magnitude(i + l)));
+        for (int64_t i = whole; i < end; ++i) top[0] = std::max(top[0], bits_of(magnitude(i)));
+        const Bits largest_here = *std::max_element(top, top + width);
+        if (largest_here > largest) {
+            largest = largest_here;
+            const int before = unit, exponent = std::ilogb(from_bits(largest));
+            unit = std::clamp(exponent, -largest_exponent, largest_exponent);
+            sum = std::ldexp(sum, 2 * (before - unit));
+        }
+        const T inverse = std::ldexp(T(1), -unit);
+        T lane[width] = {};
+        for (int64_t i = start; i < whole; i += width)
             for (int l = 0; l < width; ++l) {
                 const T q = magnitude(i + l) * inverse;
                 lane[l] += q * q;
             }
         for (int l = 0; l < width; ++l) sum += (double)lane[l];
-    }
-    for (int64_t i = whole; i < w.end; ++i) {
-        const T q = magnitude(i) * inverse;
-        sum += (double)(q * q);
+        for (int64_t i = whole; i < end; ++i) {
+            const T q = magnitude(i) * inverse;
+            sum += (double)(q * q);
+        }
     }
     w.partial[0] = sum == 0 ? 0.0 : std::ldexp(1.0, unit), w.partial[1] = sum;
 }
