@@ -296,6 +296,17 @@ def test_gradient_norm(
     assert_parity(gradient_norm, g, theta, np.ones(4099, dtype), l2=0.1, clip_value=2.0)
 
 
+@pytest.mark.parametrize("threads", [1, 2])
+def test_a_norm_of_magnitudes_that_grow(
+    threads: int, dtype: str, instruction_set: str, rng: Any
+) -> None:
+    growing = np.exp2(np.linspace(-20.0, 3.0, 9001))
+    g = (growing * rng.uniform(1.0, 2.0, size=9001)).astype(dtype)
+    for one in (g, g[::-1].copy()):
+        (got,) = run(gradient_norm, one, one, None, like=one[0], threads=threads)
+        np.testing.assert_allclose(got, np.linalg.norm(one.astype("float64")), rtol=1e-6)
+
+
 @pytest.mark.parametrize("shape", [(1, 1), (3, 5), (64, 64), (7, 131)], ids=str)
 def test_dropout(shape: Any, members: Any, dtype: str, instruction_set: str, rng: Any) -> None:
     x = rng.normal(size=(*members, *shape)).astype(dtype)
@@ -306,11 +317,12 @@ def test_dropout(shape: Any, members: Any, dtype: str, instruction_set: str, rng
     assert_parity(dropout, x, **{**given, "rate": 0.0}, tolerance=1e-6)
 
 
-def test_gather(members: Any, dtype: str, rng: Any) -> None:
+@pytest.mark.parametrize("width", [4, 16, 37])
+def test_gather(width: int, members: Any, dtype: str, rng: Any) -> None:
     index = rng.integers(0, 50, size=(*members, 13))
     for x in (
-        rng.normal(size=(50, 4)).astype(dtype),
-        rng.normal(size=(*members, 50, 4)).astype(dtype),
+        rng.normal(size=(50, width)).astype(dtype),
+        rng.normal(size=(*members, 50, width)).astype(dtype),
     ):
         assert_parity(gather_rows, x, index)
         assert_parity(gather_values, np.ascontiguousarray(x[..., 0]), index)
