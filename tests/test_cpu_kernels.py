@@ -294,17 +294,9 @@ def test_gradient_norm(
     g[..., 8:10] *= scale if scale < inf else 1.0
     assert_parity(gradient_norm, g, theta, None)
     assert_parity(gradient_norm, g, theta, np.ones(4099, dtype), l2=0.1, clip_value=2.0)
-
-
-@pytest.mark.parametrize("threads", [1, 2])
-def test_a_norm_of_magnitudes_that_grow(
-    threads: int, dtype: str, instruction_set: str, rng: Any
-) -> None:
-    growing = np.exp2(np.linspace(-20.0, 3.0, 9001))
-    g = (growing * rng.uniform(1.0, 2.0, size=9001)).astype(dtype)
-    for one in (g, g[::-1].copy()):
-        (got,) = run(gradient_norm, one, one, None, like=one[0], threads=threads)
-        np.testing.assert_allclose(got, np.linalg.norm(one.astype("float64")), rtol=1e-6)
+    growing = np.exp2(np.linspace(-20.0, 3.0, 4099)).astype(dtype)
+    for one in (growing * g, (growing * g)[..., ::-1].copy()):
+        assert_parity(gradient_norm, one, theta, None)
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (3, 5), (64, 64), (7, 131)], ids=str)
