@@ -48,8 +48,8 @@ void update(const Work& w) {
 
 // A part leaves a power of two near its largest magnitude and the sum of squares in units of it,
 // which cannot overflow; units so small or large that they cannot be turned over are not needed.
-// Memory is read once, in blocks short enough for the first cache and for sums in T: what an earlier
-// block came to is put into the units of a later one with a larger magnitude.
+// Memory is read once, in blocks short enough for the first cache and for sums in T: what earlier
+// blocks came to is put into the units of a later one with a larger magnitude.
 template <class T, class Magnitude>
 MLPCORE_HD void sum_squares(const Work& w, const Magnitude& magnitude) {
     constexpr int width = 64 / (int)sizeof(T), largest_exponent = sizeof(T) == 4 ? 100 : 1000;
