@@ -48,6 +48,7 @@ class Heat:
         self.seconds, self.busy = seconds, busy
         self._counts: dict[str, int] = {}
         self._expected: dict[bool, np.ndarray] = {}
+        self._backwards = True
 
     def sit(self, workers: Sequence[Worker], task: int = 0) -> None:
         """Begin a sitting.
@@ -61,6 +62,7 @@ class Heat:
 
     def round(self) -> None:
         """Time each library once more."""
+        self._backwards = not self._backwards
         for name, answer in self._answers():
             _add(self.measured.values, name, answer["seconds"], 5)
             if self.busy:
@@ -88,8 +90,12 @@ class Heat:
         return True
 
     def _answers(self) -> Iterator[tuple[str, dict[str, Any]]]:
-        """Of all libraries in turn; one that fails is left out from then on."""
-        for worker in list(self._workers):
+        """Of all libraries in turn; one that fails is left out from then on.
+
+        Every second round is backwards: who comes behind one whose threads still spin, or that
+        leaves the caches full, is slower, and it should not always be the same.
+        """
+        for worker in self._workers[:: -1 if self._backwards else 1]:
             try:
                 yield worker.library.name, self._answer(worker)
             except WorkerError as fault:

@@ -66,8 +66,11 @@ class Settings:
 
     @property
     def seconds(self) -> float:
-        """How long a round takes about."""
-        return 0.2 if self.full else 0.02
+        """How long a round takes about.
+
+        Longer than threads of a library that was asked before go on waiting for work.
+        """
+        return 0.2 if self.full else 0.1
 
 
 def contests(settings: Settings) -> list[Contest]:
