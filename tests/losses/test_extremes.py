@@ -44,6 +44,19 @@ def test_softmax_cross_entropy_at_extreme_logits(library, dtype, logits, label, 
         np.testing.assert_allclose(library.numpy(got[1]), [gradient], rtol=1e-6, atol=1e-12)
 
 
+@pytest.mark.parametrize("k", [4, 60])
+def test_a_label_of_no_column_is_no_target(library, dtype, k):
+    labels = np.array([-1, k, 2**40, 1, -(2**40)] * 7)
+    z = np.linspace(-2, 2, labels.size * k).reshape(-1, k)
+    z, rows = library.array(z, dtype), (labels[:, None] == np.arange(k))
+    one, other = (
+        softmax_cross_entropy.value_and_gradient(z, target)
+        for target in (library.array(labels, "int64"), library.array(rows, dtype))
+    )
+    for got, expected in zip(one, other):
+        np.testing.assert_allclose(library.numpy(got), library.numpy(expected), rtol=1e-5)
+
+
 def test_smoothing_stays_finite_at_large_logits_and_meets_minus_infinity(dtype):
     z = np.array([[1e38, -1e38, -1e38, -1e38]], dtype)
     value = softmax_cross_entropy(z, np.array([0]), label_smoothing=0.5)

@@ -95,15 +95,18 @@ void softmax_cross_entropy(const Work& w) {
             if (Labels && f.spread == T(0)) {
                 // Only the label's own term is not 0.
                 T own[width], known[width];
-                tile.lanes([&](int l) { own[l] = known[l] = T(0); });
+                auto valid = [&](int l) {
+                    return (label[l] >= T(0)) & (label[l] < T(tile.columns));
+                };
                 if (tile.narrow) {
-                    for (int64_t s = 0; s < tile.steps; ++s)
-                        tile.lanes([&](int l) {
-                            own[l] = T(s) == label[l] ? x[s * width + l] : own[l];
-                            known[l] = T(s) == label[l] ? f.kept : known[l];
-                        });
-                } else if (label[0] >= T(0) && label[0] < T(tile.columns)) {
-                    own[0] = x[(int64_t)label[0]], known[0] = f.kept;
+                    tile.lanes([&](int l) {
+                        const T value = x[(valid(l) ? (int)label[l] : 0) * width + l];
+                        own[l] = valid(l) ? value : T(0);
+                        known[l] = valid(l) ? f.kept : T(0);
+                    });
+                } else {
+                    tile.lanes([&](int l) { own[l] = known[l] = T(0); });
+                    if (valid(0)) own[0] = x[(int64_t)label[0]], known[0] = f.kept;
                 }
                 tile.lanes([&](int l) {
                     loss[l] = f.value(known[l], (own[l] - top[l]) - log_total[l]);
