@@ -92,8 +92,8 @@ class Heat:
     def _answers(self) -> Iterator[tuple[str, dict[str, Any]]]:
         """Of all libraries in turn; one that fails is left out from then on.
 
-        Every second round is backwards: who comes behind one whose threads still spin, or that
-        leaves the caches full, is slower, and it should not always be the same.
+        Every second round is backwards: threads may still spin behind their last work, NumPy's for
+        a tenth of a second, and it should not always be the same library that comes next.
         """
         for worker in self._workers[:: -1 if self._backwards else 1]:
             try:

@@ -68,7 +68,7 @@ class Settings:
     def seconds(self) -> float:
         """How long a round takes about.
 
-        Longer than threads of a library that was asked before go on waiting for work.
+        Not shorter than what the library before may leave running, see `Heat`.
         """
         return 0.2 if self.full else 0.1
 
