@@ -68,7 +68,7 @@ class Settings:
     def seconds(self) -> float:
         """How long a round takes about.
 
-        Not shorter than what the library before may leave running, see `Heat`.
+        At least about as long as threads of another library go on spinning, see `Heat`.
         """
         return 0.2 if self.full else 0.1
 
