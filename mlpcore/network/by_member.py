@@ -89,6 +89,20 @@ def join(settings: Sequence[Any]) -> Any:
     return _joined_text(settings) if isinstance(first, str) else np.asarray(settings)
 
 
+def distinct(*settings: np.ndarray) -> tuple[list[tuple[Any, ...]], np.ndarray]:
+    """Each combination that some member has, once; and for each member the place of its own.
+
+    Not with `numpy.unique`, which answers Ctrl-C with a TypeError while it compares rows.
+
+    >>> distinct(np.array([7, 5, 7]), np.array(["relu", "relu", "relu"]))
+    ([(7, 'relu'), (5, 'relu')], array([0, 1, 0]))
+    """
+    once: dict[tuple[Any, ...], int] = {}
+    own = zip(*(setting.tolist() for setting in settings), strict=True)
+    places = np.array([once.setdefault(entry, len(once)) for entry in own])
+    return list(once), places
+
+
 def _joined_text(texts: Sequence[str]) -> Any:
     """One text with lists where only numbers differ, else an array of texts."""
     names, parameters = zip(*map(parse_spec, texts))

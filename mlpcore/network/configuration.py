@@ -85,11 +85,11 @@ class Configuration:
     def kinds(self) -> list[np.ndarray]:
         """The members in groups that have the same widths, activations and initializer."""
         settings = (*self.sizes, *_entries(self.activation), self.init)
-        mixed = [np.asarray(setting).astype(str) for setting in settings if np.ndim(setting)]
+        mixed = [np.asarray(setting) for setting in settings if np.ndim(setting)]
         if not mixed:
             return [np.arange(self.members or 1)]
-        _, kind = np.unique(np.stack(mixed), axis=1, return_inverse=True)
-        return [np.flatnonzero(kind == number) for number in range(kind.max() + 1)]
+        once, kind = by_member.distinct(*mixed)
+        return [np.flatnonzero(kind == number) for number in range(len(once))]
 
     @cached_property
     def identity(self) -> Identity:

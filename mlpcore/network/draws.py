@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from mlpcore.backend import random
+from mlpcore.network import by_member
 
 
 @dataclass(frozen=True)
@@ -61,11 +62,10 @@ class Identity:
 
         >>> once, places = Identity.of([7, 5, 7], members=3).distinct()
         >>> once.seeds, places
-        (array([5, 7]), array([1, 0, 1]))
+        (array([7, 5]), array([0, 1, 0]))
         """
-        pairs = np.stack((self.seeds, self.members), axis=-1)
-        found, places = np.unique(pairs, axis=0, return_inverse=True)
-        return Identity(found[:, 0], found[:, 1]), places
+        once, places = by_member.distinct(self.seeds, self.members)
+        return Identity(*np.array(once, dtype=np.int64).T), places
 
     @property
     def seed(self) -> list[Any]:

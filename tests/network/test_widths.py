@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import pickle
+import sys
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import numpy as np
@@ -265,3 +267,30 @@ def test_another_array_library_computes_the_same(name: str) -> None:
 def test_impossible_widths_are_refused(arguments: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         build(**arguments)
+
+
+def test_ctrl_c_stays_ctrl_c() -> None:
+    """Wherever in NumPy's own code it comes, it does not turn into another error."""
+    left, interrupted = 0, 0
+
+    def watch(frame: FrameType, event: str, _: Any) -> None:
+        nonlocal left
+        if event == "call" and "numpy" in frame.f_code.co_filename:
+            left -= 1
+            if left == 0:
+                sys.setprofile(None)
+                raise KeyboardInterrupt
+
+    before = sys.getprofile()
+    while True:
+        left = interrupted + 1
+        sys.setprofile(watch)
+        try:
+            build(sizes=[4, [3, 6], 3], members=2)
+        except KeyboardInterrupt:
+            interrupted += 1
+        else:
+            break
+        finally:
+            sys.setprofile(before)
+    assert interrupted > 50
