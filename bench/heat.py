@@ -92,8 +92,8 @@ class Heat:
     def _answers(self) -> Iterator[tuple[str, dict[str, Any]]]:
         """Of all libraries in turn; one that fails is left out from then on.
 
-        Every second round is backwards: threads may still spin behind their last work, NumPy's for
-        a tenth of a second, and it should not always be the same library that comes next.
+        Every second round is backwards: how the machine is left, its clock rate for one, depends on
+        whoever was before, and that should not always be the same.
         """
         for worker in self._workers[:: -1 if self._backwards else 1]:
             try:

@@ -66,10 +66,7 @@ class Settings:
 
     @property
     def seconds(self) -> float:
-        """How long a round takes about.
-
-        At least about as long as threads of another library go on spinning, see `Heat`.
-        """
+        """How long a round takes about."""
         return 0.2 if self.full else 0.1
 
 

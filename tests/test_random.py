@@ -148,6 +148,15 @@ def test_a_permutation_of_each_member(library):
     np.testing.assert_array_equal(same[0] + 50, same[1])
 
 
+def test_a_permutation_of_rows_that_members_share(library):
+    rows, seeds = np.arange(5, 22), np.array([4, 1, 4])
+    own = library.array(np.stack([rows] * 3), "int64")
+    out = library.xp.zeros((3, 17), dtype=library.xp.int64)
+    shared = permutation(library.array(rows, "int64"), seed=seeds, epoch=2, out=out)
+    alone = permutation(own, seed=seeds, epoch=2)
+    np.testing.assert_array_equal(library.numpy(shared), library.numpy(alone))
+
+
 def test_ties_keep_their_order(monkeypatch):
     monkeypatch.setattr(random, "philox_words", lambda *_, **__: np.arange(900) % 3)
     order = permutation.reference(np.arange(900), seed=0, epoch=0)

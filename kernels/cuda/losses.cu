@@ -109,7 +109,7 @@ MLPCORE_DEVICE void softmax_cross_entropy(const Call& call) {
                     if (j < here.count) loss += f.value(q(j), (A(in[j]) - e.top) - log_total);
                 if (dz && live)
                     here.store(dz, [&](int j) {
-                        const A p = exponential_of(A(in[j]) - e.top) / e.total;
+                        const A p = exponential_nonpositive(A(in[j]) - e.top) / e.total;
                         return share == A(0) ? A(0) : share * f.gradient(p, q(j));
                     });
             });

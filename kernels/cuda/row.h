@@ -25,7 +25,7 @@ struct RowExponentials {
             const auto in = here.load(x);
             MLPCORE_UNROLL
             for (int j = 0; j < Chunk<S>::size; ++j)
-                total += j < here.count ? exponential_of(A(in[j]) - top) : A(0);
+                total += j < here.count ? exponential_nonpositive(A(in[j]) - top) : A(0);
         });
         total = team.sum(total);
     }

@@ -24,7 +24,7 @@ MLPCORE_DEVICE void softmax(const Call& call) {
                 const auto in = here.load(x);
                 here.store(y, [&](int j) {
                     const A shifted = A(in[j]) - e.top;
-                    return Log ? shifted - log_total : exponential_of(shifted) / e.total;
+                    return Log ? shifted - log_total : exponential_nonpositive(shifted) / e.total;
                 });
             });
         });
@@ -98,7 +98,7 @@ MLPCORE_DEVICE void logsumexp_backward(const Call& call) {
                 const Chunk<S> here = columns.moved(row * k);
                 const auto in = here.load(x);
                 here.store(dx, [&](int j) {
-                    return dy[row] * (exponential_of(A(in[j]) - e.top) / e.total);
+                    return dy[row] * (exponential_nonpositive(A(in[j]) - e.top) / e.total);
                 });
             });
         });

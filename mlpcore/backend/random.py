@@ -165,7 +165,8 @@ def permutation(rows: Array, *, seed: Any, member: Any = 0, epoch: Any) -> Array
     """Shuffle each member's rows: the order in which their random words ascend, ties as they were.
 
     Args:
-        rows: row numbers ``(..., n)``, int64.
+        rows: row numbers ``(..., n)``, int64; ``(n,)`` where all members have the same,
+            with an ``out`` that has room for each of them.
         seed: the network's seed, below ``2^64``; a number, or one per member ``(...)``.
         member: the number of the network in its stack; likewise.
         epoch: the number of the epoch, so that each has an order of its own.
@@ -181,4 +182,5 @@ def permutation(rows: Array, *, seed: Any, member: Any = 0, epoch: Any) -> Array
     n = rows.shape[-1]
     words = philox_words(seed, member, SHUFFLE, epoch, n, xp=xp, device=rows.device)
     order = xp.argsort(words, axis=-1, stable=True)
-    return xp.take_along_axis(rows, xp.broadcast_to(order, rows.shape), axis=-1)
+    shape = np.broadcast_shapes(rows.shape, order.shape)
+    return xp.take_along_axis(xp.broadcast_to(rows, shape), xp.broadcast_to(order, shape), axis=-1)

@@ -46,9 +46,9 @@ class Timetable:
         # A single batch is the same in any order.
         self._shuffle = shuffle and batches.steps > 1
         stack = () if network.members is None else (network.members,)
-        rows = np.arange(batches.rows, dtype=np.int64) if data.rows is None else data.rows
-        self._rows = np.array(np.broadcast_to(rows, (*stack, batches.rows)), order="C")
-        self.order = self._rows.copy()
+        rows = np.arange(batches.rows) if data.rows is None else data.rows
+        self._rows = np.array(rows, np.int64, order="C")
+        self.order = np.array(np.broadcast_to(self._rows, (*stack, batches.rows)), order="C")
         self._once, self._alike = self._identity, None
         if stack:
             once, alike = network.identity.distinct()
@@ -98,7 +98,8 @@ class Timetable:
         shape = (len(self._once.seeds), self._batches.rows)
         numbers = np.ascontiguousarray(np.broadcast_to(np.arange(shape[1]), shape))
         shuffled = permutation(numbers, epoch=epoch, **self._once.keys)
-        for rows, alike, order in zip(self._rows, self._alike, self.order):
+        every = np.broadcast_to(self._rows, self.order.shape)
+        for rows, alike, order in zip(every, self._alike, self.order):
             np.take(rows, shuffled[alike], out=order, mode="clip")  # unchecked, so unbuffered
 
     def _record(self) -> Any:

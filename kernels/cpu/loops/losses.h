@@ -95,19 +95,14 @@ void softmax_cross_entropy(const Work& w) {
             if (Labels && f.spread == T(0)) {
                 // Only the label's own term is not 0.
                 T own[width], known[width];
-                auto valid = [&](int l) {
-                    return (label[l] >= T(0)) & (label[l] < T(tile.columns));
-                };
-                if (tile.narrow) {
-                    tile.lanes([&](int l) {
-                        const T value = x[(valid(l) ? (int)label[l] : 0) * width + l];
-                        own[l] = valid(l) ? value : T(0);
-                        known[l] = valid(l) ? f.kept : T(0);
-                    });
-                } else {
-                    tile.lanes([&](int l) { own[l] = known[l] = T(0); });
-                    if (valid(0)) own[0] = x[(int64_t)label[0]], known[0] = f.kept;
-                }
+                int place[width];
+                tile.lanes([&](int l) {
+                    const bool valid = (label[l] >= T(0)) & (label[l] < T(tile.columns));
+                    const T column = valid ? label[l] : T(0);
+                    place[l] = tile.narrow ? (int)column * width + l : (int)column;
+                    known[l] = valid ? f.kept : T(0);
+                });
+                for (int l = 0; l < width; ++l) own[l] = x[place[l]];
                 tile.lanes([&](int l) {
                     loss[l] = f.value(known[l], (own[l] - top[l]) - log_total[l]);
                 });

@@ -134,7 +134,7 @@ MLPCORE_HD void shifted_exponentials(const Tile<T>& tile, const T* x, T* e, T* t
     tile.lanes([&](int l) { total[l] = T(0); });
     for (int64_t s = 0; s < tile.steps; ++s)
         tile.lanes([&](int l) {
-            e[s * width + l] = exponential_of(x[s * width + l] - top[l]);
+            e[s * width + l] = exponential_nonpositive(x[s * width + l] - top[l]);
             total[l] += e[s * width + l];
         });
     if (!tile.narrow) tile.sum(total, [&](int64_t s, int l) { return e[s * width + l]; });

@@ -35,7 +35,7 @@ struct Step : Needs<false, false> {
 // e^-|x| / (1 + e^-|x|) or 1 / (1 + e^-|x|): no cancellation in either tail.
 template <class T>
 MLPCORE_HD T sigmoid_of(T x) {
-    const T e = exponential_of(-sign_bit_cleared(x));
+    const T e = exponential_nonpositive(-sign_bit_cleared(x));
     return (x < T(0) ? e : T(1)) / (T(1) + e);
 }
 
@@ -129,7 +129,7 @@ struct Silu : Needs<true, false, true, true> {
     MLPCORE_HD explicit Silu(const Value*) {}
     MLPCORE_HD T value(T x) const { return gated(x, sigmoid_of(x)); }
     MLPCORE_HD T backward(T dy, T x, T) const {
-        const T e = exponential_of(-sign_bit_cleared(x));
+        const T e = exponential_nonpositive(-sign_bit_cleared(x));
         const T s = (x < T(0) ? e : T(1)) / (T(1) + e);
         return dy * (s + gated(x, e / ((T(1) + e) * (T(1) + e))));
     }
@@ -145,10 +145,10 @@ struct Mish : Needs<true, false, true, true> {
         return x < T(0) ? below / (below + T(2)) : above / (above + T(2) * e * e);
     }
     MLPCORE_HD T value(T x) const {
-        return gated(x, gate(x, exponential_of(-sign_bit_cleared(x))));
+        return gated(x, gate(x, exponential_nonpositive(-sign_bit_cleared(x))));
     }
     MLPCORE_HD T backward(T dy, T x, T) const {
-        const T e = exponential_of(-sign_bit_cleared(x));
+        const T e = exponential_nonpositive(-sign_bit_cleared(x));
         const T d = x < T(0) ? e * (e + T(2)) + T(2) : T(1) + T(2) * e + T(2) * e * e;
         const T slope = T(4) * (x < T(0) ? e : e * e) * (T(1) + e) / (d * d);
         return dy * (gate(x, e) + gated(x, slope));
@@ -157,7 +157,7 @@ struct Mish : Needs<true, false, true, true> {
 
 template <class T>
 MLPCORE_HD T softplus_of(T x) {
-    return (x < T(0) ? T(0) : x) + log1p_nonnegative(exponential_of(-sign_bit_cleared(x)));
+    return (x < T(0) ? T(0) : x) + log1p_nonnegative(exponential_nonpositive(-sign_bit_cleared(x)));
 }
 
 template <class T>

@@ -50,6 +50,17 @@ MLPCORE_HD T exponential_of(T x) {
     return p * power_of_two(half) * power_of_two(rest);
 }
 
+// e^x for x <= 0, with the same bits: the power of two fits in one factor once it is moved up.
+template <class T>
+MLPCORE_HD T exponential_nonpositive(T x) {
+    using R = Real<T>;
+    x = x < R::exp_low ? R::exp_low : x;
+    T n;
+    const T r = reduce(x, n);
+    const T p = T(1) + (r + r * r * exp_remainder(r));
+    return p * power_of_two(n + (R::integer_magic + T(64))) * T(0x1p-64);
+}
+
 // e^x - 1 for x <= 0.
 template <class T>
 MLPCORE_HD T expm1_nonpositive(T x) {

@@ -12,7 +12,7 @@ struct SigmoidBinaryCrossEntropy {
     MLPCORE_HD T value(T z, T y) const {
         const T against = z > T(0) ? T(1) - y : y, distance = sign_bit_cleared(z);
         const T penalty = against == T(0) ? T(0) : against * distance;
-        return penalty + log1p_nonnegative(exponential_of(-distance));
+        return penalty + log1p_nonnegative(exponential_nonpositive(-distance));
     }
     MLPCORE_HD T gradient(T z, T y) const { return sigmoid_of(z) - y; }
 };
