@@ -95,9 +95,9 @@ class Timetable:
                 self._epoch[...] = epoch
                 self._shuffler.run(0, 1)
             return
-        shape = (len(self._once.seeds), self._batches.rows)
-        numbers = np.ascontiguousarray(np.broadcast_to(np.arange(shape[1]), shape))
-        shuffled = permutation(numbers, epoch=epoch, **self._once.keys)
+        numbers = np.arange(self._batches.rows)
+        shuffled = np.empty((len(self._once.seeds), len(numbers)), np.int64)
+        permutation(numbers, epoch=epoch, out=shuffled, **self._once.keys)
         every = np.broadcast_to(self._rows, self.order.shape)
         for rows, alike, order in zip(every, self._alike, self.order):
             np.take(rows, shuffled[alike], out=order, mode="clip")  # unchecked, so unbuffered

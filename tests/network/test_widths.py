@@ -293,4 +293,5 @@ def test_ctrl_c_stays_ctrl_c() -> None:
             break
         finally:
             sys.setprofile(before)
+    assert left > 0, "Ctrl-C was swallowed"
     assert interrupted > 50
