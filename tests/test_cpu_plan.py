@@ -133,6 +133,7 @@ CASES = [
     ([64, 100, 10], 301, ()),
     ([3, 70, 2], 29, ()),
     ([2, 40, 3], 13, (3,)),
+    ([250, 130, 5], 800, (2,)),
 ]
 
 
@@ -170,6 +171,8 @@ def test_which_thread_takes_a_part_changes_no_bit(sizes: Any) -> None:
 LARGE = [(150, 700, 260), (300, 75, 1100), (41, 2100, 300)]
 #: Of more rows than a slice: their threads' sums joined, cut by columns, cut by rows.
 LARGE += [(1100, 70, 130), (600, 520, 600), (600, 700, 210)]
+#: Whose first factor is copied however they are cut.
+COPIED = [*(shape for shape in LARGE if np.prod(shape) > 24_000_000), (2000, 130, 100)]
 
 
 @pytest.mark.parametrize("shape", LARGE, ids=str)
@@ -194,6 +197,71 @@ def test_large_products(
     tolerance = 1e-3 if dtype == "float32" else 1e-11
     for got, reference in expected:
         np.testing.assert_allclose(got, reference, rtol=0, atol=tolerance)
+
+
+class Shuffled:
+    """Two steps of a large layer, each on its rows of a data set."""
+
+    def __init__(self, shape: tuple[int, int, int], dtype: str, rng: np.random.Generator):
+        n, i, o = self.shape = shape
+        self.data, self.dz = (rng.normal(size=s).astype(dtype) for s in [(2 * n, i), (n, o)])
+        self.weight, self.bias = (rng.normal(size=s).astype(dtype) for s in [(i, o), (o,)])
+        self.index = rng.permutation(2 * n)
+        self.x, self.z, self.dw = (np.full(s, nan, dtype) for s in [(n, i), (n, o), (i, o)])
+
+    def plan(self, threads: int, reader: tuple[str, np.ndarray] | None = None) -> Any:
+        n = self.shape[0]
+        plan = _cpu.Plan(threads)
+        index = _cpu.Stepped(self.index[:n], n * self.index.itemsize)
+        plan.add("gather_rows", [self.data, index], [self.x], {})
+        plan.add("affine", [self.x, self.weight, self.bias], [self.z], {})
+        plan.add("affine_weight_gradient", [self.x, self.dz], [self.dw], {})
+        if reader:
+            plan.add(reader[0], [self.x], [reader[1]], {})
+        plan.finish()
+        return plan
+
+
+@pytest.mark.parametrize("shape", COPIED, ids=str)
+@pytest.mark.parametrize("threads", [1, 2, 3, 7])
+def test_a_large_product_reads_shuffled_rows_where_they_lie(
+    shape: Any, threads: int, dtype: str, instruction_set: str, rng: np.random.Generator
+) -> None:
+    step = Shuffled(shape, dtype, rng)
+    plan = step.plan(threads)
+    for number, rows in enumerate(np.split(step.index, 2)):
+        plan.run(number, number + 1)
+        x = step.data[rows].astype(np.float64)
+        tolerance = 1e-3 if dtype == "float32" else 1e-11
+        np.testing.assert_allclose(step.z, x @ step.weight + step.bias, rtol=0, atol=tolerance)
+        np.testing.assert_allclose(step.dw, x.T @ step.dz, rtol=0, atol=tolerance)
+    in_place = "gather_rows" not in plan.describe()
+    assert in_place or instruction_set == "baseline"  # where a BLAS may multiply
+    assert np.isnan(step.x).all() == in_place
+
+
+@pytest.mark.parametrize("shape", COPIED, ids=str)
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("bad", [-1, 1 << 40])
+def test_a_large_product_refuses_an_index_out_of_range(
+    shape: Any, threads: int, bad: int, rng: np.random.Generator
+) -> None:
+    step = Shuffled(shape, "float32", rng)
+    plan = step.plan(threads)
+    step.index[shape[0] - 1] = bad
+    with pytest.raises(IndexError, match="index"):
+        plan.run(0, 1)
+
+
+def test_rows_that_others_read_are_copied(rng: np.random.Generator) -> None:
+    step = Shuffled(LARGE[0], "float32", rng)
+    copy = np.empty_like(step.x)
+    plan = step.plan(2, ("tanh", copy))
+    assert "gather_rows" in plan.describe()
+    plan.run(1, 2)
+    rows = step.index[LARGE[0][0] :]
+    np.testing.assert_array_equal(step.x, step.data[rows])
+    np.testing.assert_allclose(copy, np.tanh(step.x), rtol=1e-6)
 
 
 @pytest.mark.parametrize("shape", [(33, 9, 490), (600, 700, 210), (600, 520, 600)], ids=str)

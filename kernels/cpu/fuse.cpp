@@ -1,8 +1,10 @@
 // Which operations of a plan become one.
 #include <algorithm>
 
+#include "blas.h"
 #include "isa.h"
 #include "plan.h"
+#include "run_product.h"
 
 namespace mlpcore {
 namespace {
@@ -69,6 +71,32 @@ bool add_row_sums(Operation& product, const Operation& sums) {
     return true;
 }
 
+// Rows of a data set that are gathered for products alone, which pack them: they do so from where
+// the rows lie, and no other copy is made.
+bool read_in_place(std::vector<Operation>& operations, int gather) {
+    const Operation& g = operations[gather];
+    if (!is(g, "gather_rows") || (has_blas() && wants_blas())) return false;
+    const Operand data = g.operands[0], index = g.operands[1], rows = g.operands[2];
+    std::vector<Operation*> products;
+    for (Operation& o : operations) {
+        if (&o == &g || !touches(o, rows)) continue;
+        const Operation::Product& p = o.product;
+        const bool reads = o.primitive->form == Form::product && same(o.operands[p.a], rows) &&
+                           worth_packing_rows(p.m, p.n, p.k);
+        const auto reaches = [&](const Operand& operand) { return overlap(operand, rows); };
+        if (!reads || std::count_if(o.operands.begin(), o.operands.end(), reaches) > 1)
+            return false;
+        products.push_back(&o);
+    }
+    for (Operation* o : products) {
+        o->product.index = (int)o->operands.size();
+        o->product.rows = g.extents[2];
+        o->operands[o->product.a] = data;
+        o->operands.push_back(index);
+    }
+    return !products.empty();
+}
+
 }  // namespace
 
 bool overlap(const Operand& a, const Operand& b) {
@@ -90,6 +118,7 @@ bool overlap(const Operand& a, const Operand& b) {
 std::vector<int> fuse(std::vector<Operation>& operations) {
     std::vector<bool> taken(operations.size(), false);
     const int count = (int)operations.size();
+    for (int i = 0; i < count; ++i) taken[i] = read_in_place(operations, i);
     for (int i = 0; i < count; ++i) {
         if (operations[i].primitive->form != Form::product) continue;
         for (int j = std::max(0, i - 1); j < std::min(count, i + 3); ++j)

@@ -1,6 +1,7 @@
 // Compiled once for each instruction set, with that set's flags and in a namespace of its own.
 
 #include "loops/columns.h"
+#include "loops/gather.h"
 #include "loops/losses.h"
 #include "loops/normalization.h"
 #include "loops/permutation.h"

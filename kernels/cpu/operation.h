@@ -60,6 +60,8 @@ struct Operation {
         int bias = -1;      // the operand added to each row
         int row_sums = -1;  // the operand that receives the sums of B's columns
         int packed = -1;    // the operand that holds all of A packed
+        int index = -1;     // the operand that names the rows of a data set which A consists of
+        int64_t rows = 0;   // of that data set
         const ProductKernels* kernels = nullptr;
     } product{};
     // Elementwise operations fused behind a product; they read and write c's rows.

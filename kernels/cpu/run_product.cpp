@@ -25,7 +25,8 @@ struct Region {
     Frame& frame;
     int index;
     int64_t m0, m1, n0, n1;
-    const char *a, *b;
+    Factor a;
+    const char* b;
     char* c;
     const char* bias;
     char* sums;          // of B's columns, or null
@@ -36,9 +37,7 @@ struct Region {
     int64_t width() const { return n1 - n0; }
     int64_t height() const { return m1 - m0; }
     int64_t work() const { return height() * width() * product().k; }
-    const char* a_at(int64_t row, int64_t column) const {
-        return a + (row * product().a_row + column * product().a_column) * item();
-    }
+    const char* a_at(int64_t row) const { return a.from(row, 0, item()).data; }
     const char* b_at(int64_t row) const { return b + row * product().b_row * item(); }
     char* c_at(int64_t row) const { return c + row * product().n * item(); }
 };
@@ -51,7 +50,7 @@ bool prefers_blas(const Region& r) {
 }
 
 bool prefers_packed_rows(const Region& r) {
-    return r.packed || worth_packing_rows(r.height(), r.width(), r.product().k);
+    return r.packed || r.a.index || worth_packing_rows(r.height(), r.width(), r.product().k);
 }
 
 // C = A B by way of C' = B' A' pays where C fills a quarter of a vector at most and A's columns are
@@ -113,7 +112,7 @@ void through_blas(const Region& r) {
         const int64_t end = std::min(row + block, r.m1);
         if (r.bias)
             for (int64_t i = row; i < end; ++i) std::copy(r.bias, r.bias + bytes, r.c_at(i));
-        blas_product(r.operation.float32, r.a_at(row, 0), p.a_row, p.a_column, r.b, p.b_row,
+        blas_product(r.operation.float32, r.a_at(row), p.a_row, p.a_column, r.b, p.b_row,
                      p.b_column, r.c_at(row), p.n, end - row, r.width(), p.k, r.bias != nullptr);
         run_followers(r, row, end);
     }
@@ -125,7 +124,7 @@ void through_transpose(const Region& r, const ProductKernels& kernels) {
     if (r.sums) sum_columns(r);
     const int64_t m = r.height(), n = r.width();
     T* t = (T*)transposed.at_least((size_t)(m * n) * sizeof(T));
-    const void* a = r.a_at(r.m0, 0);
+    const void* a = r.a_at(r.m0);
     Product product{r.b, false, 1, p.b_row, nullptr, t, m, nullptr, false, n, m, p.k};
     if (n <= few_rows) {
         kernels.multiply_few(product, a, p.a_column, nullptr);
@@ -143,7 +142,7 @@ void through_transpose(const Region& r, const ProductKernels& kernels) {
 
 void through_few(const Region& r, const ProductKernels& kernels) {
     const Operation::Product& p = r.product();
-    const Product product{r.a_at(r.m0, 0), false,        p.a_row,   p.a_column,
+    const Product product{r.a_at(r.m0),    false,        p.a_row,   p.a_column,
                           nullptr,         r.c_at(r.m0), p.n,       r.bias,
                           false,           r.height(),   r.width(), p.k};
     kernels.multiply_few(product, r.b, p.b_row, r.sums);
@@ -215,14 +214,15 @@ class Slices {
         const Operation::Product& p = r_.product();
         for (int64_t row = first; row < last; row += block_) {
             const int64_t rows = std::min(block_, last - row);
-            const void* a = r_.a_at(row, s * length_);
+            const Factor factor = r_.a.from(row, s * length_, r_.item());
+            const char* a = factor.data;
             if (r_.packed) {
                 const int64_t padded = round_up(p.m, kernels_.block_rows);
                 a = r_.packed + (s * length_ * padded + row * length(s)) * r_.item();
             } else if (packs_rows_) {
                 const int64_t padded = round_up(rows, kernels_.block_rows);
-                void* to = groups.at_least((size_t)(padded * length(s) * r_.item()));
-                kernels_.pack_rows(a, p.a_row, p.a_column, rows, length(s), to);
+                char* to = (char*)groups.at_least((size_t)(padded * length(s) * r_.item()));
+                if (!kernels_.pack_rows(factor, rows, length(s), to)) r_.frame.out_of_range = true;
                 a = to;
             }
             kernels_.multiply(Product{a, packs_rows_, p.a_row, p.a_column, packed, r_.c_at(row),
@@ -268,14 +268,17 @@ void run_product(const std::vector<Operation>& operations, const Step& step, Fra
                         m1,
                         n0,
                         n1,
-                        (const char*)arrays[p.a],
+                        {(const char*)arrays[p.a], p.a_row, p.a_column,
+                         p.index < 0 ? nullptr : (const int64_t*)arrays[p.index], p.rows},
                         (const char*)arrays[p.b] + n0 * p.b_column * item,
                         (char*)arrays[p.c] + n0 * item,
                         p.bias < 0 ? nullptr : (const char*)arrays[p.bias] + n0 * item,
                         sums ? (char*)arrays[p.row_sums] + n0 * item : nullptr,
                         p.packed < 0 ? nullptr : (const char*)arrays[p.packed]};
     const ProductKernels& kernels = *p.kernels;
-    if (prefers_blas(region))
+    if (region.a.index)  // the one way that packs A in any case
+        Slices(region, kernels).run();
+    else if (prefers_blas(region))
         through_blas(region);
     else if (prefers_few(region, kernels))
         through_few(region, kernels);

@@ -11,9 +11,6 @@ bool worth_packing_rows(int64_t m, int64_t n, int64_t k);
 // The sum over k is taken in slices of this length; the last may be shorter.
 int64_t slice_length(int64_t k, bool packed);
 
-// The sum over k is taken in slices of this length; the last may be shorter.
-int64_t slice_length(int64_t k, bool packed);
-
 // A part of a product: rows, or with `step.by_columns` columns, of C; and what is fused behind it.
 void run_product(const std::vector<Operation>& operations, const Step& step, Frame& frame,
                  const Part& part);

@@ -45,14 +45,16 @@ int Plan::share_rows(int index) {
     const int64_t groups = groups_of(p);
     Operand rows;
     rows.bytes = packed_bytes(product), rows.base = (char*)rows_.at_least((size_t)rows.bytes);
+    rows.written = true;
     operations_[index].product.packed = (int)product.operands.size();
     operations_[index].operands.push_back(rows);
     Operation pack;
     pack.primitive = &packing, pack.passes = pack.primitive->passes;
     pack.float32 = product.float32;
-    pack.operands = {product.operands[p.a], rows};
-    pack.operands[0].by_rows = false, pack.operands[1].written = true;
-    pack.extents = {p.m, p.k, p.a_row, p.a_column, slice_length(p.k, true), groups};
+    pack.operands = {product.operands[p.a],
+                     p.index < 0 ? Operand{} : product.operands[p.index], rows};
+    pack.operands[0].by_rows = pack.operands[1].by_rows = false;
+    pack.extents = {p.m, p.k, p.a_row, p.a_column, slice_length(p.k, true), groups, p.rows};
     pack.lengths = {groups};
     resolve_loops(pack);
     operations_.push_back(pack);

@@ -35,7 +35,10 @@ Plan::Parts Plan::add_up_parts(int index) {
         Operation own = whole;
         const int64_t first = part_begin(p.k, count, part);
         own.product.k = part_begin(p.k, count, part + 1) - first;
-        own.operands[p.a].base += first * p.a_column * item;
+        if (p.index < 0)
+            own.operands[p.a].base += first * p.a_column * item;
+        else
+            own.operands[p.index].base += first * (int64_t)sizeof(int64_t);
         own.operands[p.b].base += first * p.b_row * item;
         if (part > 0)
             own.operands[p.c] = array(others + (part - 1) * size * item, size * item, true);

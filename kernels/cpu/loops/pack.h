@@ -5,7 +5,9 @@
 #include <utility>
 
 #include "kernel.h"
+#include "loops/gather.h"
 #include "loops/vector.h"
+#include "products.h"
 
 MLPCORE_BEGIN
 
@@ -23,11 +25,11 @@ constexpr int block_rows = 4, block_panels = 3;
 // at a time.
 constexpr int64_t band = 16;
 
-// to[l * Rows + r] = from[r * stride + l], for one vector of columns.
+// to[l * Rows + r] = from[r][i + l], for one vector of columns.
 template <class T, int Rows>
-void transpose(const T* from, int64_t stride, T* to) {
+void transpose(const T* const* from, int64_t i, T* to) {
     for (int l = 0; l < lanes<T>; ++l)
-        for (int r = 0; r < Rows; ++r) to[l * Rows + r] = from[r * stride + l];
+        for (int r = 0; r < Rows; ++r) to[l * Rows + r] = from[r][i + l];
 }
 
 #if defined(__has_builtin)
@@ -43,11 +45,11 @@ Vector<T> interleave(const Vector<T>& x, const Vector<T>& y, std::integer_sequen
 // The same in registers. Each round moves the highest bit of an element's place, row and lane in
 // one number, to the lowest; after log2(Rows) of them the row is the faster index.
 template <class T, int Rows>
-void transpose_powers(const T* from, int64_t stride, T* to) {
+void transpose_powers(const T* const* from, int64_t i, T* to) {
     constexpr auto every = std::make_integer_sequence<int, lanes<T>>{};
     Vector<T> v[Rows], w[Rows];
     MLPCORE_UNROLL
-    for (int r = 0; r < Rows; ++r) v[r] = load(from + r * stride);
+    for (int r = 0; r < Rows; ++r) v[r] = load(from[r] + i);
     MLPCORE_UNROLL
     for (int round = 1; round < Rows; round *= 2) {
         MLPCORE_UNROLL
@@ -65,22 +67,21 @@ void transpose_powers(const T* from, int64_t stride, T* to) {
 #endif
 
 template <class T, int Rows>
-void transpose_block(const T* from, int64_t stride, T* to) {
+void transpose_block(const T* const* from, int64_t i, T* to) {
 #if defined(MLPCORE_SHUFFLES)
-    if constexpr ((Rows & (Rows - 1)) == 0) return transpose_powers<T, Rows>(from, stride, to);
+    if constexpr ((Rows & (Rows - 1)) == 0) return transpose_powers<T, Rows>(from, i, to);
 #endif
-    transpose<T, Rows>(from, stride, to);
+    transpose<T, Rows>(from, i, to);
 }
 
 // `Rows` rows of A, or columns of B, that are contiguous along k; missing ones are zeros.
 template <class T, int Rows>
-void pack_transposed(const T* from, int64_t stride, int count, int64_t k, T* to) {
+void pack_transposed(const T* const* from, int count, int64_t k, T* to) {
     int64_t i = 0;
     if (count == Rows)
-        for (; i + lanes<T> <= k; i += lanes<T>)
-            transpose_block<T, Rows>(from + i, stride, to + i * Rows);
+        for (; i + lanes<T> <= k; i += lanes<T>) transpose_block<T, Rows>(from, i, to + i * Rows);
     for (; i < k; ++i)
-        for (int r = 0; r < Rows; ++r) to[i * Rows + r] = r < count ? from[r * stride + i] : T(0);
+        for (int r = 0; r < Rows; ++r) to[i * Rows + r] = r < count ? from[r][i] : T(0);
 }
 
 // For B whose rows are contiguous. The next band is fetched while one is copied, since so many rows
@@ -117,20 +118,33 @@ void pack(const void* b, int64_t b_row, int64_t b_column, int64_t k, int64_t n, 
         return pack_bands<T, true>(from, b_row, k, n, to, (T*)sums, adds);
     if (b_column == 1) return pack_bands<T, false>(from, b_row, k, n, to, nullptr, false);
     const int width = lanes<T>;
-    for (int64_t j = 0; j < n; j += width, to += k * width)
-        pack_transposed<T, width>(from + j * b_column, b_column,
-                                  n - j < width ? (int)(n - j) : width, k, to);
+    for (int64_t j = 0; j < n; j += width, to += k * width) {
+        const T* columns[width];
+        const int count = n - j < width ? (int)(n - j) : width;
+        for (int c = 0; c < count; ++c) columns[c] = from + (j + c) * b_column;
+        pack_transposed<T, width>(columns, count, k, to);
+    }
+}
+
+// Where A's rows lie, or its columns, from the i-th on.
+template <class T>
+void find_lines(const Factor& a, int64_t i, int64_t count, const T** lines) {
+    const int64_t stride = a.column == 1 ? a.row : a.column;
+    for (int64_t r = 0; r < count; ++r)
+        lines[r] = (const T*)a.data + (a.index ? a.index[i + r] : i + r) * stride;
 }
 
 // For A whose columns are contiguous.
 template <class T>
-void pack_columns(const T* a, int64_t a_column, int64_t m, int64_t k, T* to) {
+void pack_columns(const Factor& a, int64_t m, int64_t k, T* to) {
     for (int64_t first = 0; first < k; first += band) {
-        const int64_t end = first + band < k ? first + band : k;
+        const int64_t count = k - first < band ? k - first : band;
+        const T* columns[band];
+        find_lines(a, first, count, columns);
         for (int64_t i = 0; i < m; i += block_rows)
-            for (int64_t x = first; x < end; ++x) {
-                const T* column = a + i + x * a_column;
-                T* group = to + i * k + x * block_rows;
+            for (int64_t x = 0; x < count; ++x) {
+                const T* column = columns[x] + i;
+                T* group = to + i * k + (first + x) * block_rows;
                 if (i + block_rows <= m)
                     memcpy(group, column, block_rows * sizeof(T));
                 else
@@ -139,29 +153,41 @@ void pack_columns(const T* a, int64_t a_column, int64_t m, int64_t k, T* to) {
     }
 }
 
-// Either the rows or the columns of A are contiguous.
+// For A whose rows are contiguous. Those of a shuffle lie anywhere, and are fetched while the group
+// before them is copied.
 template <class T>
-void pack_rows(const void* a, int64_t a_row, int64_t a_column, int64_t m, int64_t k, void* groups) {
-    const T* from = (const T*)a;
-    T* to = (T*)groups;
-    if (a_column != 1) return pack_columns(from, a_column, m, k, to);
-    for (int64_t i = 0; i < m; i += block_rows, to += k * block_rows)
-        pack_transposed<T, block_rows>(from + i * a_row, a_row,
-                                       m - i < block_rows ? (int)(m - i) : block_rows, k, to);
+void pack_contiguous_rows(const Factor& a, int64_t m, int64_t k, T* to) {
+    for (int64_t i = 0; i < m; i += block_rows, to += k * block_rows) {
+        const int64_t left = m - i, count = left < block_rows ? left : block_rows;
+        const T* rows[2 * block_rows];
+        find_lines(a, i, left < 2 * block_rows ? left : 2 * block_rows, rows);
+        for (int64_t r = block_rows; a.index && r < 2 * block_rows && r < left; ++r)
+            fetch_row(rows[r], k);
+        pack_transposed<T, block_rows>(rows, (int)count, k, to);
+    }
 }
 
-// All of A, one slice of k after the other, each with all groups of rows.
+template <class T>
+bool pack_rows(const Factor& a, int64_t m, int64_t k, void* groups) {
+    for (int64_t i = 0; a.index && i < (a.column == 1 ? m : k); ++i)
+        if (!names_row(a.index[i], a.rows)) return false;
+    a.column == 1 ? pack_contiguous_rows(a, m, k, (T*)groups) : pack_columns(a, m, k, (T*)groups);
+    return true;
+}
+
+// inputs a, index or null; outputs all of A, one slice of k after the other, each with all groups of
+// rows.
 template <class T>
 void pack_slices(const Work& w) {
-    const int64_t m = w.extents[0], k = w.extents[1], a_row = w.extents[2], a_column = w.extents[3];
-    const int64_t slice = w.extents[4], groups = w.extents[5];
+    const Factor a{w.array<char>(0), w.extents[2], w.extents[3], w.array<int64_t>(1), w.extents[6]};
+    const int64_t m = w.extents[0], k = w.extents[1], slice = w.extents[4], groups = w.extents[5];
     const int64_t first = w.begin * block_rows;
     const int64_t last = w.end * block_rows < m ? w.end * block_rows : m;
     for (int64_t x = 0; x < k; x += slice) {
         const int64_t length = k - x < slice ? k - x : slice;
-        pack_rows<T>(w.array<const T>(0) + first * a_row + x * a_column, a_row, a_column,
-                     last - first, length,
-                     w.array<T>(1) + x * groups * block_rows + first * length);
+        T* to = w.array<T>(2) + x * groups * block_rows + first * length;
+        if (!pack_rows<T>(a.from(first, x, sizeof(T)), last - first, length, to))
+            *w.out_of_range = true;
     }
 }
 

@@ -2,7 +2,6 @@
 #pragma once
 
 #include "loops/pack.h"
-#include "products.h"
 
 MLPCORE_BEGIN
 
