@@ -7,7 +7,7 @@ from functools import partial
 
 from ..libraries import title_of
 from ..results import Measured, Results
-from .cells import AGAINST, FAMILIES, NOTHING, Table, beside, on, ratio, spread
+from .cells import AGAINST, FAMILIES, NOTHING, Table, on, ratio, spread
 
 
 def slow_downs(results: Results) -> Table:
@@ -57,10 +57,9 @@ def _against_jax(contests: list[Measured]) -> dict[str, Callable[[Measured], str
 
 def _ours(contest: Measured) -> str:
     """Our slow-down beside JAX's."""
-    ours, limit = (contest.slow_down(name or "") for name in ("cpu", contest.better("jax")))
-    behind = "" if ours is None or limit is None else beside(ours.median, limit.median, "≤>")
-    return _slow_down(contest, "cpu", behind)
+    limit = contest.slow_down(contest.better("jax") or "")
+    return _slow_down(contest, "cpu", None if limit is None else limit.median)
 
 
-def _slow_down(contest: Measured, name: str, behind: str = "") -> str:
-    return spread(contest.slow_down(name), behind) + on(contest, name)
+def _slow_down(contest: Measured, name: str, target: float | None = None) -> str:
+    return spread(contest.slow_down(name), target, "≤>") + on(contest, name)

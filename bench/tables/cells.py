@@ -73,8 +73,7 @@ def ratio(contest: Measured, family: str, device: str, own: str = "") -> str:
     floor = family == "products"
     found = contest.ratio(own, other) if floor else contest.ratio(other, own)
     target = contest.targets.get(family) if device == "cpu" else None
-    signs = "≤>" if floor else "<≥"
-    return spread(found, "" if target is None else beside(found.median, target, signs))
+    return spread(found, target, "≤>" if floor else "<≥")
 
 
 def on(contest: Measured, name: str) -> str:
@@ -84,13 +83,24 @@ def on(contest: Measured, name: str) -> str:
 
 
 def beside(value: float, target: float, signs: str) -> str:
-    """The target behind the sign that tells on which side of it the value is."""
+    """A value and its target, and the sign that tells on which side of it the value is.
+
+    A value that is not its target does not look like it:
+
+    >>> beside(1.5, 1.3, "<≥"), beside(1.2962, 1.3, "<≥"), beside(1.3, 1.3, "<≥")
+    ('1.5 ≥ 1.3', '1.296 < 1.3', '1.3 ≥ 1.3')
+    """
     below = value <= target if signs[0] == "≤" else value < target
-    return f" {signs[0] if below else signs[1]} {number(target)}"
+    shown = number(value)
+    if shown == number(target) and value != target:
+        longer = (f"{value:.{digits}g}" for digits in range(4, 17))
+        shown = next((text for text in longer if text != number(target)), shown)
+    return f"{shown} {signs[0] if below else signs[1]} {number(target)}"
 
 
-def spread(found: Spread | None, behind: str = "") -> str:
-    """The median, and beneath it its interval."""
+def spread(found: Spread | None, target: float | None = None, signs: str = "<≥") -> str:
+    """The median, with a target beside it, and beneath it its interval."""
     if found is None:
         return NOTHING
-    return f"{number(found.median)}{behind}\n{number(found.lower)} to {number(found.upper)}"
+    median = number(found.median) if target is None else beside(found.median, target, signs)
+    return f"{median}\n{number(found.lower)} to {number(found.upper)}"

@@ -8,7 +8,7 @@ from ..ceilings import least
 from ..libraries import title_of
 from ..results import Measured, Results
 from ..words import percent
-from .cells import NOTHING, Table, beside, median, names, spread
+from .cells import NOTHING, Table, median, names, spread
 
 
 def on_gpu(results: Results, contests: Sequence[Measured]) -> Table:
@@ -30,8 +30,7 @@ def on_gpu(results: Results, contests: Sequence[Measured]) -> Table:
 def _times_faster(contest: Measured, rival: str | None, target: float | None) -> str:
     if rival is None or "gpu" not in contest.values:
         return NOTHING
-    found = contest.ratio(rival, "gpu")
-    return spread(found, "" if target is None else beside(found.median, target, "<≥"))
+    return spread(contest.ratio(rival, "gpu"), target)
 
 
 def _of_the_roof(results: Results, contest: Measured) -> str:
