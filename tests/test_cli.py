@@ -248,6 +248,11 @@ MISUSES = [
     ((*DATA, "--learning-rate", "-1"), "got -1.0 for Adam(learning_rate=...)"),
     ((*DATA, "--dropout", "1.5"), "got dropout=1.5"),
     ((*DATA, "--seed", "-1"), "got seed=-1"),
+    (("train", "digits", "--target", "x"), "got --target, --task or --ignore with the digits"),
+    (
+        ("sweep", "digits", "--grid", "hidden=8", "--task", "regression"),
+        "with the digits, expected",
+    ),
     ((*DATA, "--backend", "tpu"), "got backend='tpu'"),
     (("predict", "good.safetensors", "data.csv", "--backend", "tpu"), "got backend='tpu'"),
     (("predict", "good.safetensors", "data.csv", "--out", "o.txt"), "ends in .csv"),
@@ -269,7 +274,6 @@ FAILURES = [
     (("train", "words.csv", "--target", "gaps"), "column 'gaps': got no class in row 2"),
     (("train", "words.csv", "--target", "gaps"), "NA, None, null and nan in a CSV file stand for"),
     (("train", "twice.csv", "--target", "y"), "twice.csv: got a broken table of text: 2 columns"),
-    ((*DATA, "--out", "data.csv"), "data.csv: File exists"),
     (("predict", "none.safetensors", "data.csv"), "none.safetensors: No such file"),
     (("predict", "data.csv", "data.csv"), "not a safetensors file"),
     (("predict", "bare.safetensors", "data.csv"), "got a model without preprocessing"),
@@ -311,6 +315,14 @@ def test_errors_are_one_line(arguments: tuple[str, ...], message: str, code: int
 )
 def test_a_command_line_of_another_form(arguments: tuple[str, ...]) -> None:
     assert "Traceback" not in run(*arguments, code=2)
+
+
+@pytest.mark.parametrize(
+    "arguments", [(*DATA, "--out"), ("sweep", *DATA[1:], "--out"), ("bench", "--output")]
+)
+def test_a_file_in_the_place_of_the_directory(arguments: tuple[str, ...]) -> None:
+    file = write(pandas.DataFrame({"x": range(20), "y": [0, 1] * 10}), "data.csv")
+    assert "is a file" in " ".join(run(*arguments, file, code=2).split())
 
 
 def test_divergence_is_one_line() -> None:

@@ -32,6 +32,16 @@ def test_one_hot_rows_are_rows_of_the_identity(library, dtype, members, rng):
     np.testing.assert_array_equal(rows, np.eye(CLASSES)[labels])
 
 
+@pytest.mark.parametrize(
+    "labels",
+    [np.array(["a", "b"]), np.array(["a", "b"], dtype=object), np.array([0.0, 1.0])],
+    ids=["texts", "objects", "reals"],
+)
+def test_one_hot_of_what_is_no_label(labels):
+    with pytest.raises(TypeError, match=r"got labels of dtype .* expected integers from 0 to 1;"):
+        one_hot(labels, classes=2)
+
+
 def test_one_hot_of_a_label_outside_is_a_row_of_zeros():
     rows = one_hot(np.array([-1, 1, 2]), classes=2)
     np.testing.assert_array_equal(rows, [[0, 0], [0, 1], [0, 0]])

@@ -7,6 +7,7 @@ import importlib.util
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -104,13 +105,28 @@ def test_kernels_can_be_switched_off(monkeypatch: pytest.MonkeyPatch, chosen_ane
     assert not mc.MLP([2, 2]).backend.records
 
 
-def test_missing_kernels_are_said_once(monkeypatch: pytest.MonkeyPatch, chosen_anew: None) -> None:
+@pytest.mark.parametrize(
+    ("files", "message"),
+    [((), "installed without .* install a C"), (("pyproject.toml",), "from its sources .* -P")],
+    ids=["installed", "checkout"],
+)
+def test_missing_kernels_are_said_once(
+    files: tuple[str, ...],
+    message: str,
+    monkeypatch: pytest.MonkeyPatch,
+    chosen_anew: None,
+    tmp_path: Path,
+) -> None:
+    for file in files:
+        (tmp_path / file).touch()
+
     def no_module(name: str) -> Any:
         raise ImportError(name)
 
     monkeypatch.delenv("MLPCORE_KERNELS", raising=False)
     monkeypatch.setattr(importlib, "import_module", no_module)
-    with pytest.warns(RuntimeWarning, match="without its compiled kernels"):
+    monkeypatch.setattr(kernels, "__file__", str(tmp_path / "mlpcore" / "backend" / "kernels.py"))
+    with pytest.warns(RuntimeWarning, match=message):
         assert kernels.native() is None
     assert kernels.native() is None
     assert kernels.status() == {"kernels": "not built; bodies serve"}

@@ -152,7 +152,7 @@ def test_unknown_column_lists_at_most_twenty() -> None:
         ("a.tsv", b"x\t,\tx\n1\t2\t3\n", "broken table of text: 2 columns named 'x'"),
         ("a.parquet", b"PAR1 but not really", "broken Parquet"),
         ("a.npz", b"no archive", "got no NPZ file"),
-        ("a.npz", b"PK\x05\x06" + bytes(18), "got no column 'x', expected one of none at all"),
+        ("a.npz", b"PK\x05\x06" + bytes(18), "got no column 'x'; it has none at all"),
         ("a.txt", b"x\n1\n", r"ends in '\.txt', expected \.csv, \.tsv, \.parquet or \.npz"),
     ],
 )

@@ -1,8 +1,6 @@
 // Which operations of a plan become one.
 #include <algorithm>
 
-#include "blas.h"
-#include "isa.h"
 #include "plan.h"
 #include "run_product.h"
 
@@ -75,7 +73,7 @@ bool add_row_sums(Operation& product, const Operation& sums) {
 // the rows lie, and no other copy is made.
 bool read_in_place(std::vector<Operation>& operations, int gather) {
     const Operation& g = operations[gather];
-    if (!is(g, "gather_rows") || (has_blas() && wants_blas())) return false;
+    if (!is(g, "gather_rows") || uses_blas()) return false;
     const Operand data = g.operands[0], index = g.operands[1], rows = g.operands[2];
     std::vector<Operation*> products;
     for (Operation& o : operations) {

@@ -45,8 +45,7 @@ struct Region {
 // With narrow vectors the BLAS is faster from a moderate size on.
 bool prefers_blas(const Region& r) {
     constexpr int64_t worth_a_call = 2000000;
-    return has_blas() && wants_blas() && r.work() > worth_a_call && r.width() >= 16 &&
-           r.height() >= 16;
+    return uses_blas() && r.work() > worth_a_call && r.width() >= 16 && r.height() >= 16;
 }
 
 bool prefers_packed_rows(const Region& r) {
@@ -238,6 +237,10 @@ class Slices {
 };
 
 }  // namespace
+
+bool uses_blas() {
+    return has_blas() && wants_blas();
+}
 
 bool worth_packing_rows(int64_t m, int64_t n, int64_t k) {
     constexpr int64_t worth_a_copy = 24000000;

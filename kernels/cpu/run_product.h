@@ -5,6 +5,8 @@
 
 namespace mlpcore {
 
+// Whether there is a BLAS, and it multiplies large matrices faster than the kernels here.
+bool uses_blas();
 // Whether A is copied into the order in which the kernels read it: where it does not fit the second
 // cache, and enough columns of C make up for the copy.
 bool worth_packing_rows(int64_t m, int64_t n, int64_t k);

@@ -1,7 +1,5 @@
 // Products cut by columns: every part needs all of A, in the order in which the kernels read it.
 // All threads copy it together, once, instead of each for every part of its own.
-#include "blas.h"
-#include "isa.h"
 #include "plan.h"
 #include "run_product.h"
 
@@ -29,7 +27,7 @@ bool Plan::cuts_columns(const Operation::Product& p) const {
 bool Plan::shares_rows(const Operation& operation) const {
     const Operation::Product& p = operation.product;
     return operation.primitive->form == Form::product && !adds_up_parts(operation) &&
-           cuts_columns(p) && worth_packing_rows(p.m, p.n, p.k) && !(has_blas() && wants_blas());
+           cuts_columns(p) && worth_packing_rows(p.m, p.n, p.k) && !uses_blas();
 }
 
 void Plan::make_room_for_rows() {

@@ -7,6 +7,7 @@ import importlib
 import os
 import sys
 import warnings
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -30,13 +31,26 @@ def native() -> Any:
         return importlib.import_module("mlpcore.backend._cpu")
     except ImportError as fault:
         warnings.warn(
-            f"mlpcore was installed without its compiled kernels ({fault}), so the slower array "
-            "bodies serve; install a C++ compiler and reinstall mlpcore, or set "
-            "MLPCORE_KERNELS=off to silence this",
+            f"{_lack()}, so the slower array bodies serve ({fault}); set MLPCORE_KERNELS=off to "
+            "silence this",
             RuntimeWarning,
             stacklevel=2,
         )
         return None
+
+
+def _lack() -> str:
+    """Why there are no kernels: in a checkout its sources hide the package that is installed."""
+    package = Path(__file__).resolve().parents[1]
+    if (package.parent / "pyproject.toml").exists():
+        return (
+            f"got mlpcore from its sources in {package}, expected an installed one with compiled "
+            "kernels; run python -P, which finds it, or install the sources by pip install -e ."
+        )
+    return (
+        "mlpcore was installed without its compiled kernels; install a C++ compiler and reinstall "
+        "it"
+    )
 
 
 @functools.cache

@@ -38,9 +38,9 @@ def bench(
         int | None,
         Option(help="How often all is held, each time by new processes. [default: 2, or 3]"),
     ] = None,
-    output: Annotated[Path, Option(help="The directory for results, report and charts.")] = Path(
-        "mlpcore-bench"
-    ),
+    output: Annotated[
+        Path, Option(file_okay=False, help="The directory for results, report and charts.")
+    ] = Path("mlpcore-bench"),
     compare: Annotated[
         tuple[Path, Path] | None,
         Option(metavar="A.json B.json", help="Show what moved between two results instead."),

@@ -41,6 +41,15 @@ class Examples:
     held_out: tuple[NDArray[np.float32], NDArray[Any]]
 
 
+def check_source(data: str, target: str | None, task: str, ignore: Collection[str] | None) -> None:
+    """Refuse, with the digits, the options that are about a file's columns."""
+    if data == DIGITS and (target or ignore or task != "auto"):
+        raise ValueError(
+            "got --target, --task or --ignore with the digits, expected them with a file only; "
+            "leave them out"
+        )
+
+
 def digits_examples(fraction: float, seed: int) -> Examples:
     """The optical digits, ``X / 16``."""
     return _split(DIGITS, digits_table(), digits_preprocessing(), fraction, seed)

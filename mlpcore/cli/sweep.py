@@ -13,7 +13,7 @@ from rich.text import Text
 
 from mlpcore.backend.devices import backend as find_backend
 from mlpcore.backend.names import choose
-from mlpcore.cli.examples import DIGITS, digits_examples, file_examples
+from mlpcore.cli.examples import DIGITS, check_source, digits_examples, file_examples
 from mlpcore.cli.grid import space
 from mlpcore.cli.report import say_where
 from mlpcore.cli.run import quality
@@ -67,7 +67,10 @@ def sweep(
     backend: Annotated[str, Option(help="cpu, gpu or auto.")] = "auto",
     seed: Annotated[int, Option(min=0, help="Of the splits.")] = 0,
     out: Annotated[
-        Path | None, Option(help="The directory to write to; default: mlpcore-runs/<name>-sweep.")
+        Path | None,
+        Option(
+            file_okay=False, help="The directory to write to; default: mlpcore-runs/<name>-sweep."
+        ),
     ] = None,
     resume: Annotated[bool, Option("--resume", help="Go on with an interrupted sweep.")] = False,
     dry_run: Annotated[bool, Option("--dry-run", help="Show the plan and train nothing.")] = False,
@@ -84,6 +87,7 @@ def sweep(
         check_task(task)
         check_fraction(held_out)
         find_backend(backend)
+        check_source(data, target, task, ignore)
     if data == DIGITS:
         examples = digits_examples(held_out, seed)
     else:

@@ -11,7 +11,7 @@ from rich.console import Console
 from mlpcore.backend import at_hand as backends
 from mlpcore.backend.checks import whole_number
 from mlpcore.backend.devices import backend as find_backend
-from mlpcore.cli.examples import DIGITS, digits_examples, file_examples
+from mlpcore.cli.examples import DIGITS, check_source, digits_examples, file_examples
 from mlpcore.cli.report import closing_table, comparison, draw, say_where
 from mlpcore.cli.run import Settings, train_on
 from mlpcore.cli.usage import usage
@@ -48,7 +48,8 @@ def train(
     epochs: Annotated[int, Option(min=1, help="Passes over the training part.")] = 40,
     seed: Annotated[int, Option(help="Of the split, the weights, shuffles and dropout.")] = 0,
     out: Annotated[
-        Path | None, Option(help="The directory to write to; default: mlpcore-runs/<name>.")
+        Path | None,
+        Option(file_okay=False, help="The directory to write to; default: mlpcore-runs/<name>."),
     ] = None,
     quiet: Annotated[bool, Option("--quiet", help="No progress bar, no line per epoch.")] = False,
 ) -> None:
@@ -70,6 +71,7 @@ def train(
         check_task(task)
         check_fraction(held_out)
         find_backend(backend or "auto")
+        check_source(data, target, task, ignore)
     if data == DIGITS:
         examples = digits_examples(held_out, seed)
         names = [backend] if backend else backends.at_hand()[:2]

@@ -72,7 +72,8 @@ def sweep(
         y: labels ``(n,)`` from 0, or values ``(n,)`` or ``(n, n_out)``.
         n_iter: how many settings to draw from the space.
         cv: how many folds, by default 5; a share of rows to hold out once, such as 0.2; one of
-            scikit-learn's splitters; or pairs of row numbers ``(training, held_out)``. Folds and
+            scikit-learn's splitters; or pairs of row numbers ``(training, held_out)``, such as
+            ``list(GroupKFold(3).split(X, y, groups))`` where the rows form groups. Folds and
             shares are drawn at random, and of each class alike.
         repeats: how often folds or shares are drawn anew.
         validation_data: ``(X, y)`` or ``(X, y, sample_weight)`` to score on, in place of ``cv``.

@@ -12,11 +12,15 @@ def one_hot(labels: Array, *, classes: int, dtype: Any = None) -> Array:
 
     Args:
         labels: integers from 0 to ``classes - 1``, ``(..., n)``; a label outside gives a row of 0.
+            Names become such numbers by ``numpy.unique(names, return_inverse=True)[1]``.
         classes: the number of columns.
         dtype: of the result, by default float64.
 
     Returns:
         ``(..., n, classes)``.
+
+    Raises:
+        TypeError: for labels that are not integers.
 
     >>> import numpy as np
     >>> one_hot(np.array([2, 0]), classes=3)
@@ -24,5 +28,10 @@ def one_hot(labels: Array, *, classes: int, dtype: Any = None) -> Array:
            [1., 0., 0.]])
     """
     xp = namespace(labels)
+    if not xp.isdtype(labels.dtype, "integral"):
+        raise TypeError(
+            f"got labels of dtype {labels.dtype}, expected integers from 0 to {classes - 1}; "
+            "number names by numpy.unique(names, return_inverse=True)[1]"
+        )
     columns = xp.arange(classes, dtype=labels.dtype, device=labels.device)
     return xp.astype(labels[..., None] == columns, xp.float64 if dtype is None else dtype)

@@ -31,7 +31,7 @@ class Table:
     >>> table.column("sise")
     Traceback (most recent call last):
         ...
-    ValueError: data.csv: got no column 'sise', expected one of 'size', 'kind'; did you mean 'size'?
+    ValueError: data.csv: got no column 'sise'; it has 'size', 'kind'; did you mean 'size'?
     """
 
     columns: Mapping[str, Column]
@@ -60,9 +60,7 @@ class Table:
         more = f" and {len(self.names) - 20} more" if len(self.names) > 20 else ""
         near = difflib.get_close_matches(name, self.names, n=1)
         hint = f"; did you mean {near[0]!r}?" if near else ""
-        raise ValueError(
-            f"{self.source}: got no column {name!r}, expected one of {known}{more}{hint}"
-        )
+        raise ValueError(f"{self.source}: got no column {name!r}; it has {known}{more}{hint}")
 
     def take(self, rows: NDArray[Any]) -> Table:
         """The table of these rows only."""

@@ -117,6 +117,6 @@ def _unboxed(name: str, array: np.ndarray) -> np.ndarray:
 
 def _not_real(name: str, dtype: Any) -> TypeError:
     return TypeError(
-        f"got {name} of dtype {dtype}, expected real numbers; encode categories as "
-        "numbers first, for example with mlpcore.functions.one_hot"
+        f"got {name} of dtype {dtype}, expected real numbers; number names first, by "
+        "numpy.unique(names, return_inverse=True)[1]"
     )

@@ -89,6 +89,7 @@ def targets(
     if shape[-1:] != (n_out,) or len(shape) != (3 if own else 2):
         raise ValueError(
             f"got y of shape {shape}, expected ({rows}, {n_out}), one column an output"
+            + ("; flatten a column of labels with y.ravel()" if shape[1:] == (1,) else "")
         )
     _same_length("y", shape[-2], rows)
     _within(array, head, backend)

@@ -45,7 +45,7 @@ _LISTS = ("loss", "validation_loss", "learning_rate", "gradient_norm", "seconds"
 _METRICS = ("metrics", "validation_metrics")
 
 
-@dataclass
+@dataclass(repr=False)
 class History:
     """Lists with one entry an epoch, named as in `Epoch`.
 
@@ -57,6 +57,11 @@ class History:
             ``"interrupted"`` or ``"diverged"``.
         diverged: the members whose training diverged, and the epoch in which each did.
         monitored_best: the best epoch by early stopping's figure, where there is early stopping.
+
+    It is shown by the last losses, those of a stack by the least and the greatest:
+
+    >>> History(loss=[np.array([0.5, 0.75]), np.array([0.25, 0.5])])
+    History(2 epochs, loss=0.25 to 0.5, stopped='epochs')
     """
 
     loss: list[Any] = field(default_factory=list)
@@ -119,8 +124,21 @@ class History:
         best = np.argmin(np.where(np.isnan(losses), np.inf, losses), axis=0)
         return int(best) if best.ndim == 0 else best
 
+    def __repr__(self) -> str:
+        losses = {name: getattr(self, name) for name in ("loss", "validation_loss")}
+        said = [f"{name}={_last(own)}" for name, own in losses.items() if own]
+        return ", ".join([f"History({len(self)} epochs", *said, f"stopped={self.stopped!r})"])
+
     def __len__(self) -> int:
         return len(self.loss)
+
+
+def _last(figures: list[Any]) -> str:
+    """The last epoch's figure; for a stack the least and the greatest that is one."""
+    last = np.asarray(figures[-1])
+    last = last[~np.isnan(last)]
+    ends = dict.fromkeys(f"{end:.4g}" for end in (last.min(), last.max())) if last.size else ["nan"]
+    return " to ".join(ends)
 
 
 def _listed(array: np.ndarray) -> list[Any]:

@@ -87,8 +87,12 @@ class Values:
             elif isinstance(value, np.ndarray) and len(value) != members:
                 raise ValueError(
                     f"got {len(value)} values for {type(self).__name__}({name}=...), expected "
-                    + ("a number" if members is None else f"a number or {members} values")
-                    + ", one for each member; set members= of the network to match"
+                    + (
+                        "a number for a single network"
+                        if members is None
+                        else f"a number, or {members} values, one for each member"
+                    )
+                    + "; set members= of the network to match"
                 )
 
     def select(self, members: int | np.ndarray) -> Self:

@@ -52,7 +52,7 @@ def test_an_unknown_name_lists_the_known_ones() -> None:
     [
         ({"momentum": 0.9}, "got parameter of Adam 'momentum', expected one of learning_rate"),
         ({"optimizer": "adan"}, "got optimizer 'adan'"),
-        ({"learning_rate": [0.1, 0.2]}, "expected a number, one for each member"),
+        ({"learning_rate": [0.1, 0.2]}, "expected a number for a single network"),
         ({"learning_rate": -1.0}, "expected at least 0"),
         ({"hidden": (8, 0)}, "got hidden=0, expected a positive integer"),
         ({"epochs": 0}, "got epochs=0, expected a positive integer"),

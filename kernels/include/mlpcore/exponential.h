@@ -28,6 +28,12 @@ MLPCORE_HD double exp_remainder(double r) {
     return q * r + 0.5;
 }
 
+// e^r - 1 for |r| <= ln(2)/2.
+template <class T>
+MLPCORE_HD T expm1_near_zero(T r) {
+    return r + r * r * exp_remainder(r);
+}
+
 // x = n ln 2 + r: returns r and sets n, both to full precision (Cody & Waite).
 template <class T>
 MLPCORE_HD T reduce(T x, T& n) {
@@ -44,7 +50,7 @@ MLPCORE_HD T exponential_of(T x) {
     x = x > R::exp_high ? R::exp_high : x;
     T n;
     const T r = reduce(x, n);
-    const T p = T(1) + (r + r * r * exp_remainder(r));
+    const T p = T(1) + expm1_near_zero(r);
     const T half = n * T(0.5) + R::integer_magic;
     const T rest = (n - (half - R::integer_magic)) + R::integer_magic;
     return p * power_of_two(half) * power_of_two(rest);
@@ -57,7 +63,7 @@ MLPCORE_HD T exponential_nonpositive(T x) {
     x = x < R::exp_low ? R::exp_low : x;
     T n;
     const T r = reduce(x, n);
-    const T p = T(1) + (r + r * r * exp_remainder(r));
+    const T p = T(1) + expm1_near_zero(r);
     return p * power_of_two(n + (R::integer_magic + T(64))) * T(0x1p-64);
 }
 
@@ -69,7 +75,7 @@ MLPCORE_HD T expm1_nonpositive(T x) {
     x = x < floor ? floor : x;
     T n;
     const T r = reduce(x, n);
-    const T p = r + r * r * exp_remainder(r);
+    const T p = expm1_near_zero(r);
     const T scale = power_of_two(n + R::integer_magic);
     const T y = scale * p + (scale - T(1));
     return x == T(0) ? x : y;  // keeps the sign of zero
