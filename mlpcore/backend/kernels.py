@@ -30,26 +30,27 @@ def native() -> Any:
     try:
         return importlib.import_module("mlpcore.backend._cpu")
     except ImportError as fault:
+        what, remedy = _lack()
         warnings.warn(
-            f"{_lack()}, so the slower array bodies serve ({fault}); set MLPCORE_KERNELS=off to "
-            "silence this",
+            f"{what} ({fault}), so the slower array bodies serve; {remedy}, or set "
+            "MLPCORE_KERNELS=off to silence this",
             RuntimeWarning,
             stacklevel=2,
         )
         return None
 
 
-def _lack() -> str:
-    """Why there are no kernels: in a checkout its sources hide the package that is installed."""
+def _lack() -> tuple[str, str]:
+    """What is wrong, and the remedy; a checkout's sources hide the package that is installed."""
     package = Path(__file__).resolve().parents[1]
     if (package.parent / "pyproject.toml").exists():
         return (
-            f"got mlpcore from its sources in {package}, expected an installed one with compiled "
-            "kernels; run python -P, which finds it, or install the sources by pip install -e ."
+            f"got mlpcore from its sources in {package}, expected one with compiled kernels",
+            "run python -P for the one that is installed, install these by pip install -e .",
         )
     return (
-        "mlpcore was installed without its compiled kernels; install a C++ compiler and reinstall "
-        "it"
+        "mlpcore was installed without its compiled kernels",
+        "install a C++ compiler and reinstall mlpcore",
     )
 
 
