@@ -119,7 +119,7 @@ class Binder {
         operand.bytes = item;
         for (int i = array.axes - trailing; i < array.axes; ++i) operand.bytes *= array.shape[i];
         first_axes_.resize(operation_.operands.size() + 1);
-        first_axes_.back() = axes.empty() ? "" : axes[0] == "*" ? "n" : axes[0];
+        first_axes_.back() = axes.empty() || slot.whole ? "" : axes[0] == "*" ? "n" : axes[0];
         operation_.operands.push_back(operand);
     }
 

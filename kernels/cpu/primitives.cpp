@@ -16,7 +16,7 @@ std::vector<std::string> split(const std::string& text, char separator) {
 }
 
 // "x:n,k" an array of the primitive's type; behind it "#" integers, "~" any type, "@" a loss's
-// target, "?" may be None; "-" a place the loop has and this primitive has not.
+// target, "!" every part reads all of it, "?" may be None; "-" a place the loop has and this primitive has not.
 std::vector<Slot> slots(const std::string& text) {
     std::vector<Slot> result;
     for (const std::string& word : split(text, ' ')) {
@@ -33,6 +33,8 @@ std::vector<Slot> slots(const std::string& text) {
             const char last = axes.back();
             if (last == '?')
                 slot.optional = true;
+            else if (last == '!')
+                slot.whole = true;
             else if (last == '#')
                 slot.type = Type::integer;
             else if (last == '~')
@@ -98,7 +100,7 @@ Primitive& add_rows(Table& table, const std::string& name, const char* inputs,
 }
 
 void add_loss(Table& table, const std::string& name, const char* parameters = "") {
-    const char* inputs = "z:n,k target:n,k@ sample_weight:n?";
+    const char* inputs = "z:n,k target:n,k@ sample_weight:n!?";
     const std::vector<Pass> passes = {{name, "n"}, {"loss_total", ""}};
     add(table, name, inputs, "loss: -", parameters, "n k", passes);
     add(table, name + "_value_and_gradient", inputs, "loss: dz:n,k", parameters, "n k", passes);

@@ -14,6 +14,7 @@ struct Slot {
     std::vector<std::string> axes;  // the trailing axes, by name; "*" stands for a whole shape
     Type type = Type::real;
     bool optional = false;
+    bool whole = false;   // every part reads all of it, not its own rows only
     bool absent = false;  // the loop has a place for it, this primitive has not
 };
 
