@@ -291,13 +291,13 @@ class Binder {
     void describe_product() {
         Operation::Product& p = operation_.product;
         const int64_t n = sizes_.at("n"), i = sizes_.at("i"), o = sizes_.at("o");
-        p.a = 0, p.b = 1, p.c = 2;
-        if (primitive_.name == "affine")
-            p = {n, o, i, i, 1, o, 1, 0, 1, 3, 2, -1};
-        else if (primitive_.name == "affine_input_gradient")
-            p = {n, i, o, o, 1, 1, o, 0, 1, 2, -1, -1};
-        else
-            p = {i, o, n, 1, i, o, 1, 0, 1, 2, -1, -1};
+        if (primitive_.name == "affine")  // x W + b
+            p = {.m = n, .n = o, .k = i, .a_row = i, .a_column = 1, .b_row = o, .b_column = 1};
+        else if (primitive_.name == "affine_input_gradient")  // dz W'
+            p = {.m = n, .n = i, .k = o, .a_row = o, .a_column = 1, .b_row = 1, .b_column = o};
+        else  // x' dz
+            p = {.m = i, .n = o, .k = n, .a_row = 1, .a_column = i, .b_row = o, .b_column = 1};
+        if (primitive_.name == "affine") p.bias = 2, p.c = 3;
         operation_.lengths = {p.m};
         operation_.operands[p.c].by_rows = true;
         operation_.operands[0].by_rows = primitive_.name != "affine_weight_gradient";
@@ -345,7 +345,7 @@ size_t Operation::scratch_bytes() const {
     const size_t tile =
         std::max<size_t>(k * 16, 16) * 8 + 64;  // rows of a narrow tile, or one wide row
     const size_t by_extent =
-        primitive->scratch_extent < 0 ? 0 : (size_t)extents[primitive->scratch_extent] * 16;
+        primitive->scratch_extent < 0 ? 0 : (size_t)extents[primitive->scratch_extent] * 8;
     const size_t wide = (k + 64) * 8;
     return (size_t)primitive->scratch_tiles * (k <= 48 ? tile : wide) + by_extent + 64;
 }

@@ -4,6 +4,9 @@
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/vector.h>
 
+#include <chrono>
+#include <thread>
+
 #include "blas.h"
 #include "isa.h"
 #include "plan.h"
@@ -97,6 +100,26 @@ Arguments describe_arguments(nb::sequence inputs, nb::sequence outputs, nb::dict
 }
 
 // A plan, and what keeps its arrays alive.
+// Releases the GIL. A daemon thread that asks for it back after the interpreter's end is ended by
+// unwinding its stack, which no destructor lets through; it sleeps till the process is gone, as
+// Python itself has it from 3.14 on.
+class WithoutGil {
+  public:
+    WithoutGil() : state_(PyEval_SaveThread()) {}
+    ~WithoutGil() {
+        try {
+            PyEval_RestoreThread(state_);
+        } catch (...) {
+            for (;;) std::this_thread::sleep_for(std::chrono::hours(1));
+        }
+    }
+    WithoutGil(const WithoutGil&) = delete;
+    WithoutGil& operator=(const WithoutGil&) = delete;
+
+  private:
+    PyThreadState* state_;
+};
+
 class RecordedPlan {
   public:
     explicit RecordedPlan(int threads) : plan_(threads) {}
@@ -121,7 +144,7 @@ class RecordedPlan {
         int64_t* stopped = new int64_t[(size_t)members];
         nb::capsule owner(stopped, [](void* p) noexcept { delete[] static_cast<int64_t*>(p); });
         {
-            nb::gil_scoped_release release;
+            WithoutGil released;
             plan_.run(first, last, (const bool*)mask.data, stopped);
         }
         return nb::cast(
@@ -138,7 +161,7 @@ void call(const std::string& name, nb::sequence inputs, nb::sequence outputs, nb
           int threads) {
     Operation operation =
         bind_operation(name, describe_arguments(inputs, outputs, parameters), false);
-    nb::gil_scoped_release release;
+    WithoutGil released;
     run_now(std::move(operation), threads > 0 ? threads : available_processors());
 }
 
@@ -162,6 +185,8 @@ nb::dict info() {
 
 NB_MODULE(_cpu, m) {
     m.doc() = "The fused kernels of mlpcore for the CPU.";
+    // What a daemon thread still holds at the interpreter's end is no leak.
+    nb::set_leak_warnings(false);
     nb::register_exception_translator([](const std::exception_ptr& p, void*) {
         try {
             std::rethrow_exception(p);
@@ -180,7 +205,7 @@ NB_MODULE(_cpu, m) {
             },
             nb::arg("array"), nb::arg("byte_stride"));
     nb::class_<RecordedPlan>(m, "Plan",
-                             "A recorded step: calls bound once, replayed without allocation.")
+                             "A recorded step: calls bound once, replayed on the same arrays.")
         .def(nb::init<int>(), nb::arg("threads"))
         .def("add", &RecordedPlan::add, nb::arg("name"), nb::arg("inputs"), nb::arg("outputs"),
              nb::arg("parameters"))

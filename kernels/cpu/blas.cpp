@@ -31,6 +31,7 @@ void call(uintptr_t gemm, bool a_transposed, bool b_transposed, Int m, Int n, In
 
 void set_blas(uintptr_t sgemm, uintptr_t dgemm, int integer_bytes, uintptr_t set_threads,
               uintptr_t get_threads) {
+    std::lock_guard<std::mutex> lock(guard);
     blas.gemm[0] = dgemm, blas.gemm[1] = sgemm;
     blas.integer_bytes = integer_bytes;
     blas.set_threads = (void (*)(int))set_threads;
@@ -60,17 +61,17 @@ void blas_product(bool float32, const void* a, int64_t a_row, int64_t a_column, 
 }
 
 SingleThreadedBlas::SingleThreadedBlas() {
-    if (!blas.set_threads || !blas.get_threads) return;
     std::lock_guard<std::mutex> lock(guard);
-    if (holders++ > 0) return;
+    counted_ = blas.set_threads && blas.get_threads;
+    if (!counted_ || holders++ > 0) return;
     threads_before = blas.get_threads();
     if (threads_before > 1) blas.set_threads(1);
 }
 
 SingleThreadedBlas::~SingleThreadedBlas() {
-    if (!blas.set_threads || !blas.get_threads) return;
     std::lock_guard<std::mutex> lock(guard);
-    if (--holders == 0 && threads_before > 1) blas.set_threads(threads_before);
+    if (!counted_ || --holders > 0 || threads_before <= 1) return;
+    if (blas.set_threads) blas.set_threads(threads_before);
 }
 
 }  // namespace mlpcore

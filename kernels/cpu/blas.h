@@ -24,6 +24,9 @@ class SingleThreadedBlas {
     ~SingleThreadedBlas();
     SingleThreadedBlas(const SingleThreadedBlas&) = delete;
     SingleThreadedBlas& operator=(const SingleThreadedBlas&) = delete;
+
+  private:
+    bool counted_;  // a BLAS may be set while this one exists
 };
 
 }  // namespace mlpcore

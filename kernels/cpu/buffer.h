@@ -1,4 +1,4 @@
-// Memory of a thread's own.
+// Aligned memory for intermediate results.
 #pragma once
 
 #include <stddef.h>
@@ -11,7 +11,10 @@ namespace mlpcore {
 // Grows, and stays for the next time.
 class Buffer {
   public:
+    Buffer() = default;
     ~Buffer() { release(); }
+    Buffer(const Buffer&) = delete;
+    Buffer& operator=(const Buffer&) = delete;
     void* at_least(size_t bytes) {
         if (bytes > size_) {
             release();

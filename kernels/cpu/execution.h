@@ -63,7 +63,7 @@ void run_whole(const std::vector<Operation>& operations, int operation, Frame& f
 
 void resolve_loops(Operation& operation);
 
-// Raises IndexError where an operation of these met an index that names no row.
+// An operation met an index that names no row.
 struct IndexError : std::runtime_error {
     using std::runtime_error::runtime_error;
 };

@@ -54,9 +54,9 @@ struct Operation {
 
     // Products only: z = x W + b and what follows while the result is hot.
     struct Product {
-        int64_t m, n, k;
-        int64_t a_row, a_column, b_row, b_column;
-        int a, b, c;
+        int64_t m = 0, n = 0, k = 0;
+        int64_t a_row = 0, a_column = 0, b_row = 0, b_column = 0;
+        int a = 0, b = 1, c = 2;
         int bias = -1;      // the operand added to each row
         int row_sums = -1;  // the operand that receives the sums of B's columns
         int packed = -1;    // the operand that holds all of A packed

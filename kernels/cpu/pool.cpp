@@ -3,6 +3,7 @@
 #include <chrono>
 #include <exception>
 #include <mutex>
+#include <system_error>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -38,11 +39,7 @@ class Pool {
     void run(int threads, const std::function<void(int)>& body) {
         std::unique_lock<std::mutex> lock(busy_, std::try_to_lock);
         if (!lock.owns_lock()) return body(0);
-        while ((int)workers_.size() < threads - 1) {
-            const int index = (int)workers_.size() + 1;
-            workers_.emplace_back([this, index, seen = call_.load()] { work(index, seen); });
-            workers_.back().detach();
-        }
+        hire(threads - 1);
         body_ = &body;
         wanted_ = threads;
         call_.fetch_add(1);
@@ -54,6 +51,16 @@ class Pool {
     }
 
   private:
+    // Where the system gives no more threads, those that are there do the work.
+    void hire(int count) try {
+        while ((int)workers_.size() < count) {
+            const int index = (int)workers_.size() + 1;
+            workers_.emplace_back([this, index, seen = call_.load()] { work(index, seen); });
+            workers_.back().detach();
+        }
+    } catch (const std::system_error&) {
+    }
+
     // Whoever comes when a call is over, or another one has begun, only looks in.
     void work(int index, int seen) {
         for (;;) {

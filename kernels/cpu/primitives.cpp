@@ -193,7 +193,7 @@ Table make_table() {
         1.0;
     Primitive& shuffle = add(t, "permutation", "rows:n#", "permuted:n#", "seed# member#=0 epoch#",
                              "n", {{"permutation", ""}});
-    shuffle.scratch_extent = 0, shuffle.scratch_tiles = 2, shuffle.cost = 10.0;
+    shuffle.scratch_extent = 0, shuffle.cost = 10.0;
 
     add(t, "stop_if_not_finite", "loss:", "", "", "", {}).form = Form::stop;
     return t;

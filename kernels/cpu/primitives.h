@@ -41,8 +41,8 @@ struct Primitive {
     bool elementwise = false;  // one member after another is one long member
     bool accepts_fewer_axes = false;
     double cost = 0.3;      // nanoseconds for each element of the extents' product
-    int scratch_tiles = 0;  // of one row block, or of `scratch_extent` elements of 8 bytes
-    int scratch_extent = -1;
+    int scratch_tiles = 0;    // of one row block
+    int scratch_extent = -1;  // and so many elements of 8 bytes
 };
 
 const Primitive* find_primitive(const std::string& name);

@@ -20,7 +20,7 @@ struct Update {
           rate(A(p[learning_rate].real)),
           decay(A(p[weight_decay].real)),
           plain(p[l2].real == 0 && p[weight_decay].real == 0 &&
-                p[clip_value].real > 1.7976931348623157e308 && !norm) {}
+                !limits(p[clip_value].real) && !norm) {}
 };
 
 // inputs theta, g, mask or none, norm or none, two states; outputs theta, the states, and where it

@@ -14,7 +14,7 @@ from mlpcore.backend.workspace import Recording, Symbol
 class Plan(Recording):
     """The calls of one step on fixed shapes, each bound to its memory.
 
-    Recording allocates every result once; replaying allocates nothing, returns to no Python and
+    Recording allocates every result once; replaying allocates no array, returns to no Python and
     holds no lock of the interpreter.
     """
 

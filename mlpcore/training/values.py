@@ -90,7 +90,7 @@ class Values:
                     + (
                         "a number for a single network"
                         if members is None
-                        else f"a number, or {members} values, one for each member"
+                        else f"a number or {members} values, one for each member"
                     )
                     + "; set members= of the network to match"
                 )

@@ -47,8 +47,10 @@ void bias_gradient(const Work& w) {
 // y += each row of x, in columns [begin, end)
 template <class T>
 void add_rows(const T* x, T* y, int64_t rows, int64_t columns, int64_t begin, int64_t end) {
-    for (int64_t r = 0; r < rows; ++r) MLPCORE_INDEPENDENT
-    for (int64_t j = begin; j < end; ++j) y[j] += x[r * columns + j];
+    for (int64_t r = 0; r < rows; ++r) {
+        MLPCORE_INDEPENDENT
+        for (int64_t j = begin; j < end; ++j) y[j] += x[r * columns + j];
+    }
 }
 
 // inputs the other parts' results and sums; outputs the first part's, which become all parts'

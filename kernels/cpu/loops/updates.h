@@ -39,7 +39,7 @@ MLPCORE_HD void update_with(const Work& w) {
 template <template <class> class Rule, class T>
 void update(const Work& w) {
     const Value* p = w.values;
-    const bool clipped = p[clip_value].real <= 1.7976931348623157e308 || w.arrays[3];
+    const bool clipped = limits(p[clip_value].real) || w.arrays[3];
     if (p[l2].real == 0 && p[weight_decay].real == 0 && !clipped)
         update_with<Rule, T, true>(w);
     else
@@ -94,7 +94,7 @@ template <class T>
 void gradient_norm(const Work& w) {
     const Preparation<T> prepare(T(w.values[0].real), T(w.values[1].real), T(1));
     const T *g = w.array<T>(0), *theta = w.array<T>(1), *mask = w.array<T>(2);
-    if (prepare.l2 == T(0) && !(w.values[1].real <= 1.7976931348623157e308))
+    if (prepare.l2 == T(0) && !limits(w.values[1].real))
         sum_squares<T>(w, [=](int64_t i) { return sign_bit_cleared(g[i]); });
     else
         sum_squares<T>(w, [=](int64_t i) {

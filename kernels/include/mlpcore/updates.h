@@ -18,6 +18,11 @@ enum UpdateParameter {
     own_parameters
 };
 
+// Whether a limit is one: without any it is infinite.
+MLPCORE_HD bool limits(double limit) {
+    return limit <= 1.7976931348623157e308;
+}
+
 // The gradient made ready: penalty, then clipping by value, then by the norm.
 template <class T>
 struct Preparation {
