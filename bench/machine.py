@@ -35,21 +35,27 @@ def machine() -> dict[str, Any]:
 def slug(facts: dict[str, Any]) -> str:
     """A file name for a machine: that of its graphics processor if it has one.
 
-    >>> slug({"processor": "Intel(R) Core(TM) i7 CPU @ 2.4GHz", "cores": 2, "gpu": None})
-    'intel-core-i7-2.4ghz-2-cores'
-    >>> slug({"processor": "x", "cores": 16, "gpu": {"name": "NVIDIA H200"}})
+    Without, the vectors are part of it, as a virtual processor's name tells little.
+
+    >>> facts = {"processor": "AMD EPYC", "cores": 2, "kernels": {"instruction_set": "avx512"}}
+    >>> slug(facts | {"gpu": None})
+    'amd-epyc-avx512-2-cores'
+    >>> slug(facts | {"gpu": {"name": "NVIDIA H200"}})
     'nvidia-h200'
     """
     if facts["gpu"]:
         return _words(facts["gpu"]["name"])
-    return f"{_words(facts['processor'])}-{facts['cores']}-cores"
+    return _words(f"{facts['processor']} {_vectors(facts)} {facts['cores']} cores")
 
 
 def place(facts: dict[str, Any]) -> str:
     """A machine in a few words."""
     card = f" and {facts['gpu']['name']}" if facts["gpu"] else ""
-    vectors = facts["kernels"].get("instruction_set", "no kernels")
-    return f"{facts['processor']}, {vectors}, {facts['cores']} cores{card}"
+    return f"{facts['processor']}, {_vectors(facts)}, {facts['cores']} cores{card}"
+
+
+def _vectors(facts: dict[str, Any]) -> str:
+    return str(facts["kernels"].get("instruction_set", "no kernels"))
 
 
 def stamp() -> dict[str, str]:

@@ -82,6 +82,7 @@ def main(arguments: list[str] | None = None) -> None:
             say(f"{name} is left out: {error}")
     print(*paragraphs(found), sep="\n\n")
     path = options.output or RESULTS / f"precisions-{slug(facts)}.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
     say(f"written to {path}")
 

@@ -52,7 +52,7 @@ MLPCORE_DEVICE void dropout(const Call& call) {
             return;
         }
         each_chunk<S>(call.rows * call.columns, aligned(x, y), [&](Chunk<S> here) {
-            const int within = size < 4 ? (int)here.start % 4 : 0;
+            const int within = size < 4 ? (int)(here.start % 4) : 0;
             uint32_t words[size];
             MLPCORE_UNROLL
             for (int j = 0; j < size; j += 4) {

@@ -44,7 +44,7 @@ class Backend:
     precision: str = "auto"
 
     def asarray(self, values: Any, dtype: str) -> Array:
-        """``values`` as an array of this backend; no copy where none is needed.
+        """``values`` as an array of this backend that kernels take; no copy where none is needed.
 
         Raises:
             MemoryError: for an array of the host that a GPU cannot hold.
@@ -56,6 +56,8 @@ class Backend:
             array.set(np.ascontiguousarray(values, dtype))
             return array
         array = self.xp.asarray(values, dtype=getattr(self.xp, dtype), device=self.device)
+        if self._on_gpu and not array.flags.c_contiguous:
+            return self.xp.ascontiguousarray(array)
         if self.xp is np and not array.flags.aligned:
             # Memory that came over a network or out of a file; kernels take no such address.
             return array.copy()
@@ -63,8 +65,11 @@ class Backend:
 
     def holds(self, values: Any) -> bool:
         """Whether ``values`` is an array that this backend's library has and NumPy has not."""
-        follows = hasattr(values, "__array_namespace__")
-        return follows and self.xp is not np and namespace(values) is self.xp
+        if self.xp is np:
+            return False
+        from array_api_compat import is_array_api_obj
+
+        return is_array_api_obj(values) and namespace(values) is self.xp
 
     def adopted(self, values: Any) -> Any:
         """Another library's array on a CUDA device as one of this GPU, by DLPack without a copy.

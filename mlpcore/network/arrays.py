@@ -49,7 +49,7 @@ def readable(name: str, values: Any, backend: Backend) -> Array:
 def converted(name: str, values: Array, backend: Backend, dtype: str, *, first: int = 0) -> Array:
     """What is `readable`, contiguous and in ``dtype``; its rows are those from ``first`` on."""
     with np.errstate(over="ignore"):
-        if isinstance(values, np.ndarray):
+        if not backend.holds(values):
             values = np.require(values, dtype, ("C", "A"))
         array = backend.asarray(values, dtype)
     check_finite(name, array, backend, dtype, first=first)

@@ -27,7 +27,7 @@ def row_numbers(name: str, rows: Any, count: int, members: int | None) -> np.nda
            [1, 1]])
     """
     try:
-        array = np.asarray(to_numpy(rows) if hasattr(rows, "__array_namespace__") else rows)
+        array = to_numpy(rows)
     except ValueError:
         raise TypeError(
             f"got {name} that NumPy makes no array of, expected as many rows for each member"

@@ -51,6 +51,10 @@ class Array(np.ndarray):
         _of_device(value)
         super().__setitem__(key, value)
 
+    @property
+    def __array_namespace__(self) -> Any:
+        raise AttributeError("CuPy's arrays have none")
+
     def get(self) -> np.ndarray:
         self._copied()
         return np.array(self, subok=False)
@@ -239,7 +243,7 @@ def standing_in(monkeypatch: pytest.MonkeyPatch) -> Iterator[Cupy]:
     monkeypatch.setitem(sys.modules, "cupy.cuda", module.cuda)
     namespace = Namespace()
     monkeypatch.setitem(namespaces._namespaces, Array, namespace)
-    for name in ("array", "asarray", "ascontiguousarray"):
+    for name in ("array", "asarray", "ascontiguousarray", "require"):
         monkeypatch.setattr(np, name, _refusing(getattr(np, name)))
     _forget()
     yield Cupy(module, launched, Backend("gpu:0", namespace, Device()), blas)
@@ -285,6 +289,10 @@ class Namespace:
         return allocate(shape, dtype)
 
     empty = zeros
+
+    @staticmethod
+    def ascontiguousarray(values: Array) -> Array:
+        return values.copy(order="C")
 
     @staticmethod
     def arange(*arguments: Any, device: Any = None, **settings: Any) -> Array:

@@ -108,6 +108,30 @@ def test_classes_weighed_and_some_rows_held_out(cupy: Any, members: int | None) 
     )
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("layout", ["whole", "some of the columns", "by columns"])
+def test_data_that_lie_on_the_device_in_any_way(cupy: Any, layout: str, dtype: str) -> None:
+    given = cupy.array(X, dtype)
+    if layout == "some of the columns":
+        given = cupy.array(np.hstack([X, X]), dtype)[:, :FEATURES]
+    elif layout == "by columns":
+        given = cupy.array(X.T.copy(), dtype).T
+    parameters = []
+    for data, wrap in ((X, np.asarray), (given, cupy.array)):
+        net = mc.MLP([FEATURES, 6, OUTPUTS], backend=cupy.backend)
+        net.fit(
+            data,
+            wrap(LABELS),
+            rows=wrap(np.arange(8)),
+            validation_data=(data, wrap(LABELS)),
+            batch_size=4,
+            epochs=2,
+            progress=False,
+        )
+        parameters.append(net.parameters.get())
+    np.testing.assert_array_equal(*parameters)
+
+
 def test_members_leave_and_the_rest_is_recorded_anew(cupy: Any) -> None:
     """Whoever stops early or diverges makes room; the others end where the CPU's do."""
     settings: dict[str, Any] = {

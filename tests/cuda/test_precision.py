@@ -241,7 +241,9 @@ def test_a_member_that_overflows_leaves_the_others_alone(cupy: Any) -> None:
     other.fit(X, X[:, :OUTPUTS], optimizer=mc.SGD([0.01, 0.01, 0.02]), **settings)
     for member in (0, 2):
         got, want = (each.parameters.get()[member] for each in (net, other))
-        np.testing.assert_array_equal(got, want)
+        # A device may find another product faster for two members than for three.
+        close = {"rtol": 0} if cupy.blas else {"rtol": 1e-3, "atol": 1e-4}
+        np.testing.assert_allclose(got, want, **close)
     assert np.isfinite(net.parameters.get()).all()
 
 
