@@ -99,11 +99,11 @@ def _bounds(results: Results) -> Iterator[str]:
         yield (
             "How many times slower with one other process busy, ours beside the better JAX; "
             "beneath it that interval, and how many processors a library is on when it is alone, "
-            "in all of a round, with what comes before the timed steps. Behind them, how many "
-            "times faster than JAX we are with both beside it; then our step on one thread, and "
-            "how many times faster than JAX that is when both are alone. In the last row NumPy's "
-            "tangents, on threads that never wait for each other: what the system leaves to a "
-            "program on all processors, within its interval."
+            "in all of a round. What a second processor gains is lost to whoever else wants it: "
+            "the last row is what the system leaves to NumPy's tangents on threads that never "
+            "wait for each other. Behind them, how many times faster than JAX we are with both "
+            "beside the process; then our step on one thread, and how many times faster than JAX "
+            "that is when both are alone."
         )
         yield markdown(slow_downs(results))
 
