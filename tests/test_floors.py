@@ -76,7 +76,7 @@ def test_import_is_light() -> None:
     """``import mlpcore`` brings NumPy and the standard library, nothing else."""
     code = f"import sys, mlpcore; print([m for m in {HEAVY!r} if m in sys.modules])"
     result = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+        [sys.executable, "-P", "-c", code], capture_output=True, text=True, check=True
     )
     assert result.stdout.strip() == "[]"
 

@@ -87,7 +87,7 @@ def test_wide_vectors_need_no_blas(chosen_anew: None) -> None:
         pytest.skip("the vectors of this processor are narrow")
     command = "import mlpcore as mc, sys; mc.MLP([9, 9]).predict([[0.0] * 9]); print(*sys.modules)"
     loaded = subprocess.run(
-        [sys.executable, "-c", command], capture_output=True, text=True, check=True
+        [sys.executable, "-P", "-c", command], capture_output=True, text=True, check=True
     )
     assert "scipy" not in loaded.stdout.split()
     assert kernels.products() == "own"
@@ -157,7 +157,7 @@ def test_the_bodies_alone_train_the_same() -> None:
     for choice in ("off", "on"):
         environment = {"MLPCORE_KERNELS": choice, "PYTHONPATH": ":".join(filter(None, sys.path))}
         result = subprocess.run(
-            [sys.executable, "-W", "ignore", "-c", code],
+            [sys.executable, "-P", "-W", "ignore", "-c", code],
             env=environment,
             capture_output=True,
             text=True,

@@ -43,7 +43,7 @@ print(len(mc.MLP([64, 256, 3]).fit(X, y, epochs=1, progress=False)))
 
 def run(program: str, threads: int) -> str:
     done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", program],
+        [sys.executable, "-P", "-W", "error", "-c", program],
         env={**os.environ, "MLPCORE_THREADS": str(threads)},
         capture_output=True,
         text=True,

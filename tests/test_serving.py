@@ -78,7 +78,7 @@ def test_many_threads_without_the_kernels() -> None:
     code = "import sys; sys.path.insert(0, sys.argv[1]); import mlpcore as mc, test_serving as t\n"
     code += "for kind in ('single', 'stack'): t.hammer(mc.MLP(**t.NETWORKS[kind]))"
     subprocess.run(
-        [sys.executable, "-c", code, str(Path(__file__).parent)],
+        [sys.executable, "-P", "-c", code, str(Path(__file__).parent)],
         env=os.environ | {"MLPCORE_KERNELS": "off", "OPENBLAS_NUM_THREADS": "1"},
         check=True,
     )

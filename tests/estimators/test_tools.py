@@ -136,7 +136,7 @@ except ImportError as fault:
 
 def test_the_error_names_the_extra() -> None:
     result = subprocess.run(
-        [sys.executable, "-c", MISSING], capture_output=True, text=True, check=True
+        [sys.executable, "-P", "-c", MISSING], capture_output=True, text=True, check=True
     )
     wanted = 'got no scikit-learn; install it with: pip install "mlpcore[sklearn]"'
     assert result.stdout.strip() == wanted

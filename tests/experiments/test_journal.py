@@ -226,7 +226,7 @@ def test_a_killed_sweep_goes_on(
 def killed_child(path: Path, kind: signal.Signals, chance: random.Random, arguments: Any) -> None:
     """A process that sweeps, and gets a signal at some time after its first results."""
     lines = chance.randrange(2, 20)
-    with subprocess.Popen([sys.executable, "-c", CHILD, str(path), repr(arguments)]) as child:
+    with subprocess.Popen([sys.executable, "-P", "-c", CHILD, str(path), repr(arguments)]) as child:
         while not path.exists() or path.read_bytes().count(b"\n") < lines:
             assert child.poll() is None, "the child ended by itself"
             time.sleep(0.001)

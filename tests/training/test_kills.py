@@ -65,7 +65,7 @@ np.save(sys.argv[4] + ".npy", np.array(history.loss + history.validation_loss))
 def start(directory: Path | str, members: int, result: Path) -> subprocess.Popen[str]:
     epochs = 20 + 2 * KILLS
     return subprocess.Popen(
-        [sys.executable, "-c", CHILD, str(directory), str(members), str(epochs), str(result)],
+        [sys.executable, "-P", "-c", CHILD, str(directory), str(members), str(epochs), str(result)],
         stdout=subprocess.PIPE,
         text=True,
     )

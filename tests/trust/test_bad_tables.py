@@ -180,7 +180,7 @@ def test_a_long_text_of_many_rows_is_kept_once(tmp_path: Path) -> None:
         read_table(sys.argv[1])
         print(pyarrow.default_memory_pool().max_memory())
     """
-    command = [sys.executable, "-c", code, str(path)]
+    command = [sys.executable, "-P", "-c", code, str(path)]
     told = subprocess.run(command, capture_output=True, text=True, check=True)
     assert 10**5 < int(told.stdout) < 2**25
 

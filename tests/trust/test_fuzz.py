@@ -308,7 +308,7 @@ def test_commands_as_processes(here: Path) -> None:
         (["train", "x.csv", "--target", "sold", "--hidden", "x"], 2),
     ):
         result = subprocess.run(
-            [sys.executable, "-c", "from mlpcore.cli import main; main()", *arguments],
+            [sys.executable, "-P", "-c", "from mlpcore.cli import main; main()", *arguments],
             capture_output=True,
             text=True,
             check=False,

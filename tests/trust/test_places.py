@@ -168,7 +168,7 @@ def written_under(limit: str, folder: Path) -> dict[str, list[Any]]:
     pytest.importorskip("matplotlib")
     code = WRITES.replace("LIMIT", limit)
     result = subprocess.run(
-        [sys.executable, "-c", code, str(folder)], capture_output=True, text=True, check=False
+        [sys.executable, "-P", "-c", code, str(folder)], capture_output=True, text=True, check=False
     )
     assert result.returncode == 0, result.stderr
     said: dict[str, list[Any]] = json.loads(result.stdout)
@@ -221,7 +221,7 @@ print(open("{tmp_path}/net.safetensors", "rb").read() == before, os.listdir("{tm
 """
     try:
         result = subprocess.run(
-            [*mount, disk, "sh", sys.executable, "-c", code],
+            [*mount, disk, "sh", sys.executable, "-P", "-c", code],
             capture_output=True,
             text=True,
             check=False,

@@ -28,7 +28,7 @@ def watched(folder: Path, *arguments: str) -> dict[str, Events]:
     paths = [str(HELPERS), str(ROOT)]
     code = f"import sys; sys.path[:0] = {paths!r}; import watched; watched.main(*sys.argv[1:])"
     result = subprocess.run(
-        [sys.executable, "-c", code, str(folder), *arguments],
+        [sys.executable, "-P", "-c", code, str(folder), *arguments],
         capture_output=True,
         text=True,
         check=False,
