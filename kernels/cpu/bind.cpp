@@ -292,12 +292,12 @@ class Binder {
         Operation::Product& p = operation_.product;
         const int64_t n = sizes_.at("n"), i = sizes_.at("i"), o = sizes_.at("o");
         if (primitive_.name == "affine")  // x W + b
-            p = {.m = n, .n = o, .k = i, .a_row = i, .a_column = 1, .b_row = o, .b_column = 1};
+            p = {.m = n, .n = o, .k = i, .a_row = i, .a_column = 1, .b_row = o, .b_column = 1,
+                 .c = 3, .bias = 2};
         else if (primitive_.name == "affine_input_gradient")  // dz W'
             p = {.m = n, .n = i, .k = o, .a_row = o, .a_column = 1, .b_row = 1, .b_column = o};
         else  // x' dz
             p = {.m = i, .n = o, .k = n, .a_row = 1, .a_column = i, .b_row = o, .b_column = 1};
-        if (primitive_.name == "affine") p.bias = 2, p.c = 3;
         operation_.lengths = {p.m};
         operation_.operands[p.c].by_rows = true;
         operation_.operands[0].by_rows = primitive_.name != "affine_weight_gradient";

@@ -21,7 +21,7 @@ struct Operand {
     int64_t bytes = 0;  // of one member
     int64_t members = 1;
     bool written = false;
-    bool by_rows = false;  // a part reads and writes those rows of it only that it is cut to
+    bool by_rows = false;  // a part reads and writes its own rows of it only
 
     char* at(int64_t member, int64_t step) const {
         return base + member * member_stride + step * step_stride;

@@ -16,7 +16,8 @@ std::vector<std::string> split(const std::string& text, char separator) {
 }
 
 // "x:n,k" an array of the primitive's type; behind it "#" integers, "~" any type, "@" a loss's
-// target, "!" every part reads all of it, "?" may be None; "-" a place the loop has and this primitive has not.
+// target, "!" every part reads all of it, "?" may be None; "-" a place the loop has and this
+// primitive has not.
 std::vector<Slot> slots(const std::string& text) {
     std::vector<Slot> result;
     for (const std::string& word : split(text, ' ')) {
